@@ -1,0 +1,207 @@
+// Package config is Concord's configuration: its keys, their defaults, and what is wrong with a value.
+//
+// Start with Load. It reads four layers, each over the one before: the built-in defaults (default.yaml, which also
+// explains every key; DefaultYAML returns it), a YAML file, CONCORD_… variables of the environment, and --set key=value
+// arguments. The YAML is strict: a key that does not exist is an error that shows its line. Load may be called again at
+// any time to reload; a Config is never changed after it was returned.
+package config
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Config is the whole configuration. Its zero value is not usable; take it from Load.
+type Config struct {
+	DataDir         string        `yaml:"data_dir"` // folder of objects, reports, cases and verdicts
+	Mode            Mode          `yaml:"mode"`
+	Site            Site          `yaml:"site"`
+	DICOM           DICOM         `yaml:"dicom"`
+	HL7             HL7           `yaml:"hl7"`
+	HTTP            HTTP          `yaml:"http"`
+	Peers           []Peer        `yaml:"peers"`
+	HL7Destinations []Destination `yaml:"hl7_destinations"`
+	Model           Model         `yaml:"model"`
+	Study           Study         `yaml:"study"`
+	Retention       Retention     `yaml:"retention"`
+}
+
+// Mode says whether results leave the node.
+type Mode string
+
+// The modes: ModeShadow judges and records like ModeLive and sends nothing.
+const (
+	ModeLive   Mode = "live"
+	ModeShadow Mode = "shadow"
+)
+
+// Site names the installation.
+type Site struct {
+	Name     string   `yaml:"name"`     // part of every UID that is made here; stable
+	Issuer   string   `yaml:"issuer"`   // assigning authority of identifiers that come without one; may be empty
+	Language Language `yaml:"language"` // of flags and summaries
+}
+
+// Language is the language of what Concord writes.
+type Language string
+
+// The languages: LanguageReport answers each report in its own.
+const (
+	LanguageReport  Language = "report"
+	LanguageEnglish Language = "en"
+	LanguageChinese Language = "zh"
+)
+
+// DICOM is the storage service of this node.
+type DICOM struct {
+	AETitle                 string `yaml:"ae_title"`                   // 1 to 16 characters
+	Listen                  string `yaml:"listen"`                     // host:port; empty: do not listen
+	AcceptUnknownCallers    bool   `yaml:"accept_unknown_callers"`     // false: only the AE titles of Peers may call
+	AcceptUnknownSOPClasses bool   `yaml:"accept_unknown_sop_classes"` // true: keep storage classes that are not known
+	MaxPDU                  int    `yaml:"max_pdu"`                    // bytes, without the 6-byte header
+	MaxAssociations         int    `yaml:"max_associations"`           // served at once
+}
+
+// HL7 is the MLLP listener.
+type HL7 struct {
+	Listen         string `yaml:"listen"`          // host:port; empty: do not listen
+	DefaultCharset string `yaml:"default_charset"` // for messages without MSH-18, in the words of HL7 table 0211
+	MaxMessage     Size   `yaml:"max_message"`
+}
+
+// HTTP is the page, the API and the metrics.
+type HTTP struct {
+	Listen string `yaml:"listen"` // host:port; empty: do not listen
+}
+
+// Peer is a DICOM application that Concord knows.
+type Peer struct {
+	Name        string `yaml:"name"`     // unique among the peers
+	AETitle     string `yaml:"ae_title"` // 1 to 16 characters
+	Address     string `yaml:"address"`  // host:port; empty: a peer that only sends
+	SendResults bool   `yaml:"send_results"`
+}
+
+// Destination is an MLLP receiver of the ORU messages with the flags.
+type Destination struct {
+	Name        string `yaml:"name"`    // unique among the destinations
+	Address     string `yaml:"address"` // host:port
+	SendResults bool   `yaml:"send_results"`
+	Version     string `yaml:"version"` // 2.5.1, 2.4 or 2.3.1
+	Status      string `yaml:"status"`  // OBR-25 and OBX-11: R, P or F
+}
+
+// Model is the pack of models that judges, and what runs it.
+type Model struct {
+	Pack      string `yaml:"pack"`       // PackBuiltin or a folder
+	Engine    string `yaml:"engine"`     // EngineONNX
+	Device    string `yaml:"device"`     // cpu, cuda or cuda:N
+	Threads   int    `yaml:"threads"`    // of one inference; 0: one for each core
+	MaxImages int    `yaml:"max_images"` // of one case
+}
+
+// PackBuiltin is the model pack embedded in the binary; EngineONNX runs packs by ONNX Runtime in this process.
+const (
+	PackBuiltin = "builtin"
+	EngineONNX  = "onnx"
+)
+
+// Study says when a study counts as complete and when a case is given up.
+type Study struct {
+	Quiet  Duration `yaml:"quiet"`  // no object came for this long: complete
+	Expire Duration `yaml:"expire"` // the other half of the case did not come for this long: given up
+}
+
+// Retention says how long images and reports are kept.
+type Retention struct {
+	Keep          Duration `yaml:"keep"`           // after the case is finished
+	HighWatermark Percent  `yaml:"high_watermark"` // used share of the disk from which on they go early
+}
+
+// What a destination gets that leaves its version or status out.
+const (
+	defaultVersion = "2.5.1"
+	defaultStatus  = "R"
+)
+
+//go:embed default.yaml
+var defaultYAML string
+
+// DefaultYAML returns the built-in defaults as the commented YAML file that they are.
+func DefaultYAML() string { return defaultYAML }
+
+// Load reads the configuration: the defaults, the YAML file at path (none if path is empty), the CONCORD_… variables of
+// environ ("NAME=value", as os.Environ gives them) and sets ("key=value" with a YAML value, the arguments of --set).
+// The error names every wrong value with the place it came from, and what to do about it.
+func Load(path string, sets, environ []string) (*Config, error) {
+	c := new(Config)
+	if err := decode(defaultYAML, c); err != nil {
+		return nil, fmt.Errorf("built-in defaults: %w", err)
+	}
+	origin := origins{set: map[string]string{}}
+	if path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the configuration: %w", err)
+		}
+		if err := decode(string(text), c); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		origin.file, origin.text = path, text
+	}
+	if err := c.applyEnviron(environ, origin.set); err != nil {
+		return nil, err
+	}
+	if err := c.applySets(sets, origin.set); err != nil {
+		return nil, err
+	}
+	c.fillDestinations()
+	if err := c.validate(origin); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// fillDestinations gives destinations what they left out: a list item has no defaults of its own in the YAML.
+func (c *Config) fillDestinations() {
+	for i := range c.HL7Destinations {
+		d := &c.HL7Destinations[i]
+		if d.Version == "" {
+			d.Version = defaultVersion
+		}
+		if d.Status == "" {
+			d.Status = defaultStatus
+		}
+	}
+}
+
+// decode reads YAML text over what v already holds: keys that the text leaves out keep their value, lists are replaced.
+func decode(text string, v any) (err error) {
+	// The YAML library panics on some texts, such as 'peers: !tag' with nothing after it; a reload must survive them.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("cannot be read as YAML (%v); look for tags (!…) and values that are missing", r)
+		}
+	}()
+	if err := yaml.UnmarshalWithOptions([]byte(text), v, yaml.Strict()); err != nil {
+		return errors.New(yaml.FormatError(plainWords(err), false, true))
+	}
+	return nil
+}
+
+// plainWords says an error of the YAML library in an operator's words; the line it shows stays.
+func plainWords(err error) error {
+	var unknown *yaml.UnknownFieldError
+	if errors.As(err, &unknown) {
+		return &yaml.SyntaxError{Message: unknown.Message + "; check its spelling and its indentation", Token: unknown.Token}
+	}
+	var mismatch *yaml.TypeError
+	if errors.As(err, &mismatch) {
+		return &yaml.SyntaxError{Message: "wrong kind of value; give " + kindInWords(mismatch.DstType), Token: mismatch.Token}
+	}
+	return err
+}
