@@ -1,0 +1,50 @@
+# Concord. Each target first installs what it needs (setup/install.sh says what); a second run has nothing to install.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+export CGO_ENABLED := 1
+FUZZTIME ?= 10s
+
+.PHONY: help build demo test lint fuzz clean setup-build setup-demo setup-test setup-lint
+
+help:
+	@echo 'make demo        a node, a PACS and a RIS on this machine; a chest X-ray and its reports go through them'
+	@echo 'make demo KEEP=1 the same, and the node stays up with its page'
+	@echo 'make test        all tests'
+	@echo 'make build       bin/concord'
+	@echo 'make lint        golangci-lint'
+	@echo 'make fuzz        every fuzz target for FUZZTIME=$(FUZZTIME)'
+	@echo 'make clean       removes what was built; .deps/ with what was installed stays'
+
+setup-build setup-demo setup-test setup-lint: setup-%:
+	@setup/install.sh $*
+
+build: setup-build
+	go build -o bin/concord ./cmd/concord
+
+demo: setup-demo
+	go build -o bin/concord ./cmd/concord
+	go build -o bin/concord-demo ./cmd/demo
+	KEEP='$(KEEP)' bin/concord-demo
+
+test: setup-test
+	go vet ./...
+	go test -race -timeout 20m ./...
+
+lint: setup-lint
+	.deps/bin/golangci-lint run ./...
+
+# One target at a time, because go test fuzzes only one.
+fuzz: setup-test
+	for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "$$package $$target"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; \
+	done
+
+clean:
+	rm -rf bin
+	go clean -testcache
