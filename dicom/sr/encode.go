@@ -9,6 +9,8 @@ import (
 	part10 "github.com/suyashkumar/dicom"
 	"github.com/suyashkumar/dicom/pkg/tag"
 	"github.com/suyashkumar/dicom/pkg/uid"
+
+	"concord/dicom"
 )
 
 // The series of a check looks the same in every study.
@@ -16,12 +18,6 @@ const (
 	seriesNumber          = "9701"
 	seriesDescription     = "Concord report check - UNVERIFIED, not for diagnosis"
 	completionDescription = "Automated check complete; no human verification"
-)
-
-// The implementation as it identifies itself (PS3.7 D.3.3.2).
-const (
-	implementationClassUID = "2.25.271040342023353126917306753605324947174"
-	implementationVersion  = "CONCORD_1"
 )
 
 // Encode writes d as a Part 10 file in Explicit VR Little Endian, ISO_IR 192.
@@ -140,7 +136,7 @@ func (d *Document) meta() (a attributes) {
 	a.put(tag.MediaStorageSOPClassUID, d.SOPClassUID)
 	a.put(tag.MediaStorageSOPInstanceUID, d.SOPInstanceUID)
 	a.put(tag.TransferSyntaxUID, uid.ExplicitVRLittleEndian)
-	a.put(tag.ImplementationClassUID, implementationClassUID)
-	a.put(tag.ImplementationVersionName, implementationVersion)
+	a.put(tag.ImplementationClassUID, dicom.ImplementationClassUID)
+	a.put(tag.ImplementationVersionName, dicom.ImplementationVersionName)
 	return a
 }

@@ -128,14 +128,15 @@ func (g *Group) site() item {
 // comment ends with the confidence, as a reader could take the Certainty of
 // Finding for that of a disease.
 func (g *Group) comment(lang string) string {
+	comment := unlimitedText(g.Comment)
 	if g.Certainty == nil {
-		return g.Comment
+		return comment
 	}
 	confidence := confidenceNote(lang, percentage(*g.Certainty))
-	if g.Comment == "" {
+	if comment == "" {
 		return confidence
 	}
-	return g.Comment + " " + confidence
+	return comment + " " + confidence
 }
 
 func confidenceNote(lang, number string) string {
