@@ -1,0 +1,283 @@
+package hl7
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Result is what Concord tells a RIS about one report: the message of ORU. Texts are
+// plain; ORU escapes them. Empty values leave their fields empty.
+type Result struct {
+	ControlID                               string // MSH-10, required: at most 20 characters before 2.7
+	SendingApplication, SendingFacility     string
+	ReceivingApplication, ReceivingFacility string
+	Time                                    time.Time // of the message and of the status change, MSH-7 and OBR-22
+	Version                                 string    // 2.5.1 (also for ""), 2.4 or 2.3.1
+	Charset                                 string    // UNICODE UTF-8 (also for ""), or any of MSH-18
+	ProcessingID                            string    // P (also for ""), T or D
+
+	Patient Patient // its Segment, if there is one, is sent as it is; else the rest
+	Visit   Visit
+
+	Placer, PlacerNamespace string
+	Filler, FillerNamespace string // of the report; the message gets a filler number of its own
+	Accession               string
+	RequestedProcedureID    string
+	Procedure               Coded
+	AcquiredAt              time.Time // of the images, OBR-7 and OBX-14
+
+	StudyUID, SRInstanceUID string
+	Assessment              Coded
+	Abnormal                bool   // the assessment is that there are discrepancies: OBX-8 A
+	Status                  string // OBR-25 and OBX-11: R (also for ""), P, F, C, or D, W, X to withdraw
+	Note                    string // about the whole: NTE under the assessment
+	Device                  Device
+	Findings                []Finding
+}
+
+// Device is the equipment of OBX-18: its name and UID.
+type Device struct{ Name, UID string }
+
+// Verdicts of a Finding. NotJudged is sent as an observation without a result (OBX-11 X).
+const (
+	VerdictYes       = "yes"
+	VerdictNo        = "no"
+	VerdictMaybe     = "maybe"
+	VerdictNotJudged = "not_judged"
+)
+
+// Finding is one checked statement; its observations share OBX-4.
+type Finding struct {
+	Group      int     // OBX-4: the statement's number in the report
+	Verdict    string  // one of the constants
+	Certainty  float64 // of the verdict, 0 to 1; 0 is none
+	Critical   bool    // a 'no' is AA in OBX-8, not A
+	Statement  string  // as the report has it
+	Locator    string  // as Report.Locator gives it
+	Severity   Coded
+	Rule       string // the identifier of the rule that was applied
+	Comment    string // for the reader, NTE
+	Algorithm  Coded  // OBX-17
+	AnalysedAt time.Time
+}
+
+var verdictCodes = map[string]struct {
+	value    [6]string
+	abnormal string // OBX-8: a statement that the images support is normal
+}{
+	VerdictYes:   {[6]string{"373066001", "Yes", "SCT", "Y", "Yes", "HL70136"}, "N"},
+	VerdictNo:    {[6]string{"373067005", "No", "SCT", "N", "No", "HL70136"}, "A"},
+	VerdictMaybe: {[6]string{"373068000", "Undetermined", "SCT", "M", "Maybe", "99CONCORD"}, ""},
+}
+
+// ORU writes the result as ORU^R01. The same result gives the same bytes. Versions before
+// 2.5 have no CWE (they get CE) and no OBX beyond field 17. The error says what a result
+// or a destination's settings lack.
+func ORU(r Result) ([]byte, error) {
+	if r.Version == "" {
+		r.Version = "2.5.1"
+	}
+	set := utf8Set
+	if r.Charset != "" {
+		var err error
+		if set, err = configured(r.Charset); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	if r.Status == "" {
+		r.Status = "R"
+	}
+	w := oruWriter{writer: writer{d: StandardDelimiters}, Result: r, coded: "CWE"}
+	if !atLeast(r.Version, "2.5") {
+		w.coded = "CE"
+	}
+	w.header(set)
+	w.patient()
+	w.order()
+	w.study()
+	for _, f := range r.Findings {
+		w.finding(f)
+	}
+	return set.encode(w.buf), nil
+}
+
+func (r Result) check() error {
+	if !slices.Contains([]string{"2.5.1", "2.4", "2.3.1"}, r.Version) {
+		return fmt.Errorf("hl7: version %.10q cannot be written; set the destination to 2.5.1, 2.4 or 2.3.1", r.Version)
+	}
+	if n := len(r.ControlID); n == 0 || n > 20 {
+		return fmt.Errorf("hl7: the control ID has %d characters; MSH-10 takes 1 to 20", n)
+	}
+	for _, f := range r.Findings {
+		if _, known := verdictCodes[f.Verdict]; !known && f.Verdict != VerdictNotJudged {
+			return fmt.Errorf("hl7: verdict %.20q is not yes, no, maybe or not_judged", f.Verdict)
+		}
+	}
+	return nil
+}
+
+// oruWriter writes the segments of one result and counts its OBX.
+type oruWriter struct {
+	writer
+	Result
+	coded string // the type of coded values: CWE or CE
+	rows  int
+}
+
+func (w *oruWriter) header(set *charset) {
+	kind := w.components("ORU", "R01", "ORU_R01")
+	if !atLeast(w.Version, "2.4") {
+		kind = w.components("ORU", "R01")
+	}
+	w.segment("MSH", map[int]string{
+		3: w.leaf(w.SendingApplication), 4: w.leaf(w.SendingFacility),
+		5: w.leaf(w.ReceivingApplication), 6: w.leaf(w.ReceivingFacility),
+		7: FormatTime(w.Time), 9: kind, 10: w.leaf(w.ControlID),
+		11: firstText(w.leaf(w.ProcessingID), "P"), 12: w.Version, 18: set.name,
+	})
+}
+
+func (w *oruWriter) patient() {
+	if segment := w.Patient.Segment; segment != "" {
+		w.buf = append(append(w.buf, strings.TrimRight(segment, "\r\n")...), '\r')
+	} else {
+		w.segment("PID", map[int]string{
+			1: "1", 3: w.identifiers(w.Patient.IDs), 5: w.name(w.Patient.Name),
+			7: w.leaf(w.Patient.BirthDate), 8: w.leaf(w.Patient.Sex),
+		})
+	}
+	if w.Visit != (Visit{}) {
+		w.segment("PV1", map[int]string{
+			1: "1", 2: firstText(w.leaf(w.Visit.Class), "U"), 19: w.cx(w.Visit.Number),
+		})
+	}
+}
+
+func (w *oruWriter) identifiers(ids []ID) string {
+	var all []string
+	for _, id := range ids {
+		all = append(all, w.cx(id))
+	}
+	return strings.Join(all, string(rune(w.d.Repetition)))
+}
+
+func (w *oruWriter) cx(id ID) string {
+	namespace := id.Issuer
+	if namespace == id.UniversalID {
+		namespace = ""
+	}
+	authority := w.subcomponents(namespace, id.UniversalID, id.UniversalIDType)
+	return w.join([]string{w.leaf(id.Value), "", "", authority, w.leaf(id.Type)})
+}
+
+// name writes a name in DICOM's order as XPN, where the suffix comes before the prefix.
+func (w *oruWriter) name(dicom string) string {
+	parts := append(strings.Split(dicom, "^"), "", "", "", "")[:5]
+	parts[3], parts[4] = parts[4], parts[3]
+	return w.components(parts...)
+}
+
+// fillerNumber is Concord's own: a receiver would replace the radiology report by a
+// message with the original one.
+func (w *oruWriter) fillerNumber() string {
+	return w.components(firstText(w.Filler, w.Accession, w.ControlID)+".CC", "CONCORD")
+}
+
+func (w *oruWriter) order() {
+	placer := w.components(w.Placer, w.PlacerNamespace)
+	parent := ""
+	if w.Placer != "" || w.Filler != "" {
+		parent = w.join([]string{w.subcomponents(w.Placer, w.PlacerNamespace), w.subcomponents(w.Filler, w.FillerNamespace)})
+	}
+	w.segment("ORC", map[int]string{1: "RE", 2: placer, 3: w.fillerNumber(), 5: "CM", 8: parent})
+	p := w.Procedure
+	w.segment("OBR", map[int]string{
+		1: "1", 2: placer, 3: w.fillerNumber(),
+		4: w.components("CCCHK", "Report/image concordance check", "99CONCORD", p.Code, p.Text, p.Scheme),
+		7: FormatTime(w.AcquiredAt), 18: w.leaf(w.Accession), 19: w.leaf(w.RequestedProcedureID),
+		22: FormatTime(w.Time), 24: "RAD", 25: w.leaf(w.Status), 29: parent,
+	})
+}
+
+// study names the images and the SR, and gives the overall assessment. The UIDs are ST:
+// with HD one receiver takes the message for something else.
+func (w *oruWriter) study() {
+	if w.StudyUID != "" {
+		w.row("ST", w.components("113014", "DICOM Study", "DCM"), 0, w.leaf(w.StudyUID), map[int]string{4: "", 11: "O"})
+	}
+	if w.SRInstanceUID != "" {
+		w.row("ST", w.components("", "SR Instance UID"), 0, w.leaf(w.SRInstanceUID), map[int]string{4: "", 11: "O"})
+	}
+	abnormal := ""
+	if w.Abnormal {
+		abnormal = "A"
+	}
+	w.row(w.coded, w.components("111413", "Overall Assessment", "DCM"), 0, w.code(w.Assessment), map[int]string{8: abnormal})
+	w.comment(w.Note)
+}
+
+// row writes an OBX; more overrides or adds fields by number.
+func (w *oruWriter) row(kind, identifier string, group int, value string, more map[int]string) {
+	w.rows++
+	fields := map[int]string{1: strconv.Itoa(w.rows), 2: kind, 3: identifier, 4: strconv.Itoa(group), 5: value, 11: w.leaf(w.Status)}
+	for n, field := range more {
+		if n <= 17 || atLeast(w.Version, "2.5") {
+			fields[n] = field
+		}
+	}
+	w.segment("OBX", fields)
+}
+
+func (w *oruWriter) code(c Coded) string { return w.components(c.Code, c.Text, c.Scheme) }
+
+func (w *oruWriter) comment(text string) {
+	if text != "" {
+		w.segment("NTE", map[int]string{1: "1", 2: "L", 3: Escape(text, w.d, `\.br\`)})
+	}
+}
+
+func (w *oruWriter) finding(f Finding) {
+	w.verdict(f)
+	if f.Certainty > 0 {
+		percent := strconv.Itoa(int(math.Round(min(f.Certainty, 1) * 100)))
+		w.row("NM", w.components("111012", "Certainty of Finding", "DCM"), f.Group, percent,
+			map[int]string{6: w.components("%", "percent", "UCUM")})
+	}
+	private := func(kind, code, meaning, value string) {
+		if value != "" {
+			w.row(kind, w.components(code, meaning, "99CONCORD"), f.Group, value, nil)
+		}
+	}
+	private("TX", "CC001", "Report statement", Escape(f.Statement, w.d, string(rune(w.d.Repetition))))
+	private("ST", "CC009", "Report segment locator", w.leaf(f.Locator))
+	private(w.coded, "CC007", "Flag severity", w.code(f.Severity))
+	private("ST", "CC004", "Rule identifier", w.leaf(f.Rule))
+	w.comment(f.Comment)
+}
+
+// verdict writes the row that says whether the images support the statement.
+func (w *oruWriter) verdict(f Finding) {
+	v := verdictCodes[f.Verdict]
+	more := map[int]string{
+		8:  v.abnormal,
+		14: FormatTime(w.AcquiredAt), 17: w.code(f.Algorithm),
+		19: FormatTime(f.AnalysedAt),
+	}
+	if f.Critical && v.abnormal == "A" {
+		more[8] = "AA"
+	}
+	if w.Device != (Device{}) {
+		more[18] = w.components(w.Device.Name, "", w.Device.UID, "ISO")
+	}
+	if f.Verdict == VerdictNotJudged && !withdraws(w.Status) {
+		more[11] = "X"
+	}
+	w.row(w.coded, w.components("CC003", "Statement supported by images", "99CONCORD"), f.Group, w.components(v.value[:]...), more)
+}

@@ -1,0 +1,71 @@
+package hl7
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// writer builds segments. Methods whose arguments are texts escape them; segment takes
+// fields that are ready.
+type writer struct {
+	d   Delimiters
+	buf []byte
+}
+
+// segment appends a segment of the fields given, by their numbers. For MSH, fields 1 and
+// 2 are the delimiters.
+func (w *writer) segment(name string, fields map[int]string) {
+	w.buf = append(w.buf, name...)
+	first := 1
+	if isHeader(name) {
+		w.buf = append(w.buf, w.d.Field)
+		for _, c := range []byte{w.d.Component, w.d.Repetition, w.d.Escape, w.d.Subcomponent} {
+			if c != 0 {
+				w.buf = append(w.buf, c)
+			}
+		}
+		first = 3
+	}
+	last := 0
+	for _, n := range slices.Sorted(maps.Keys(fields)) {
+		if fields[n] != "" {
+			last = n
+		}
+	}
+	for n := first; n <= last; n++ {
+		w.buf = append(w.buf, w.d.Field)
+		w.buf = append(w.buf, fields[n]...)
+	}
+	w.buf = append(w.buf, '\r')
+}
+
+// leaf is one text as a value; line breaks become blanks.
+func (w *writer) leaf(text string) string { return Escape(text, w.d, " ") }
+
+func (w *writer) leaves(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = w.leaf(t)
+	}
+	return out
+}
+
+// components joins texts as the components of a field, without empty ones at the end.
+func (w *writer) components(texts ...string) string { return w.join(w.leaves(texts)) }
+
+// join joins components that are ready. Without a component delimiter only the first
+// can be said.
+func (w *writer) join(parts []string) string {
+	if w.d.Component == 0 {
+		return parts[0]
+	}
+	component := string(rune(w.d.Component))
+	return strings.TrimRight(strings.Join(parts, component), component)
+}
+
+// subcomponents joins texts as the subcomponents of a component.
+func (w *writer) subcomponents(texts ...string) string {
+	separator := string(rune(w.d.Subcomponent))
+	return strings.TrimRight(strings.Join(w.leaves(texts), separator), separator)
+}
