@@ -218,6 +218,19 @@ func TestForeignVariables(t *testing.T) {
 	}
 }
 
+// The sample of docker/ is a configuration.
+func TestDockerSample(t *testing.T) {
+	c, err := Load("../docker/concord.yaml", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, listen := range []string{c.DICOM.Listen, c.HL7.Listen, c.HTTP.Listen} {
+		if !strings.HasPrefix(listen, "0.0.0.0:") {
+			t.Errorf("listens on %s, which other containers do not reach", listen)
+		}
+	}
+}
+
 func TestMissingFile(t *testing.T) {
 	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil, nil); err == nil || !strings.Contains(err.Error(), "none.yaml") {
 		t.Errorf("got %v, want an error that names the file", err)
