@@ -1,0 +1,58 @@
+package store
+
+import (
+	"fmt"
+
+	"concord/node"
+)
+
+const deliveryColumns = `id, case_id, destination, kind, uid, state, attempts, detail, at`
+
+func deliveryFields(d *node.Delivery, at *int64) []any {
+	return []any{&d.ID, &d.CaseID, &d.Destination, &d.Kind, &d.UID, &d.State, &d.Attempts, &d.Detail, at}
+}
+
+// AddDelivery enters a delivery and sets its ID.
+func (t *tx) AddDelivery(d *node.Delivery) error {
+	id, err := one(t, scanColumn[int64], `INSERT INTO deliveries (case_id, destination, kind, uid, state, attempts, detail, at, payload)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
+		d.CaseID, d.Destination, string(d.Kind), d.UID, string(d.State), d.Attempts, d.Detail, toMillis(d.At), blob(d.Payload))
+	if err != nil {
+		return failed("add delivery", err)
+	}
+	d.ID = *id
+	return nil
+}
+
+// PutDelivery stores state, attempts, detail and time; the rest never changes.
+func (t *tx) PutDelivery(d *node.Delivery) error {
+	n, err := t.exec(`UPDATE deliveries SET state = $1, attempts = $2, detail = $3, at = $4 WHERE id = $5`,
+		string(d.State), d.Attempts, d.Detail, toMillis(d.At), d.ID)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("delivery %d is not in the index", d.ID)
+	}
+	return failed("put delivery", err)
+}
+
+func (t *tx) Delivery(id int64) (*node.Delivery, error) {
+	d, err := one(t, func(row scanner) (*node.Delivery, error) {
+		var d node.Delivery
+		var at int64
+		err := row.Scan(append(deliveryFields(&d, &at), &d.Payload)...)
+		d.At = fromMillis(at)
+		return &d, err
+	}, `SELECT `+deliveryColumns+`, payload FROM deliveries WHERE id = $1`, id)
+	return d, failed("find delivery", err)
+}
+
+// CaseDeliveries lists the deliveries of a case, oldest first, without payloads.
+func (t *tx) CaseDeliveries(caseID int64) ([]node.Delivery, error) {
+	list, err := all(t, func(row scanner) (*node.Delivery, error) {
+		var d node.Delivery
+		var at int64
+		err := row.Scan(deliveryFields(&d, &at)...)
+		d.At = fromMillis(at)
+		return &d, err
+	}, `SELECT `+deliveryColumns+` FROM deliveries WHERE case_id = $1 ORDER BY id`, caseID)
+	return values(list), failed("list deliveries", err)
+}

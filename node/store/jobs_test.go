@@ -1,0 +1,136 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"concord/node"
+)
+
+const lease = 10 * time.Second
+
+func addJobs(t *testing.T, index node.Index, jobs ...node.Job) {
+	t.Helper()
+	update(t, index, func(tx node.Tx) error {
+		for _, j := range jobs {
+			if err := tx.AddJob(j); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func job(key string, runAt time.Time) node.Job {
+	return node.Job{Queue: "q", Key: key, CaseID: 7, RunAt: runAt}
+}
+
+// claim says which job is claimed at a time: its key with the number of the
+// attempt, or when to look again, as seconds after day.
+func claim(t *testing.T, index node.Index, fifo bool, at time.Time) (string, *node.Job) {
+	t.Helper()
+	var claimed *node.Job
+	var next time.Time
+	update(t, index, func(tx node.Tx) (err error) {
+		claimed, next, err = tx.ClaimJob("q", fifo, at, lease)
+		return err
+	})
+	switch {
+	case claimed != nil:
+		return fmt.Sprintf("%s#%d", claimed.Key, claimed.Attempts), claimed
+	case next.IsZero():
+		return "none", nil
+	default:
+		return fmt.Sprintf("at %v", next.Sub(day)), nil
+	}
+}
+
+func wantClaim(t *testing.T, index node.Index, fifo bool, at time.Time, want string) *node.Job {
+	t.Helper()
+	got, claimed := claim(t, index, fifo, at)
+	if got != want {
+		t.Fatalf("claimed %q, want %q", got, want)
+	}
+	return claimed
+}
+
+func finish(t *testing.T, index node.Index, j *node.Job) {
+	t.Helper()
+	update(t, index, func(tx node.Tx) error { return tx.FinishJob(j.ID) })
+}
+
+func testJobOrder(t *testing.T, index node.Index) {
+	wantClaim(t, index, false, day, "none")
+	addJobs(t, index, job("late", day.Add(5*time.Second)), job("b", day.Add(-time.Second)), job("a", day.Add(-2*time.Second)),
+		node.Job{Queue: "other", Key: "a", RunAt: day.Add(-time.Hour)})
+	first := wantClaim(t, index, false, day, "a#1")
+	equal(t, "job", *first, node.Job{ID: first.ID, Queue: "q", Key: "a", CaseID: 7, RunAt: day.Add(-2 * time.Second), Attempts: 1})
+	second := wantClaim(t, index, false, day, "b#1")
+	wantClaim(t, index, false, day, "at 5s")
+	wantClaim(t, index, false, day.Add(5*time.Second), "late#1")
+	wantClaim(t, index, false, day.Add(5*time.Second), "at 10s") // the first lease to end
+	finish(t, index, first)
+	finish(t, index, second)
+	wantClaim(t, index, false, day.Add(5*time.Second), "at 15s")
+}
+
+func testJobFIFO(t *testing.T, index node.Index) {
+	addJobs(t, index, job("1", day), job("2", day.Add(-time.Hour)), job("3", day))
+	first := wantClaim(t, index, true, day, "1#1")
+	wantClaim(t, index, true, day, "at 10s") // nothing overtakes the head
+	update(t, index, func(tx node.Tx) error { return tx.RetryJob(first.ID, day.Add(time.Minute)) })
+	wantClaim(t, index, true, day.Add(30*time.Second), "at 1m0s")
+	finish(t, index, wantClaim(t, index, true, day.Add(time.Minute), "1#2"))
+	finish(t, index, wantClaim(t, index, true, day.Add(time.Minute), "2#1"))
+	finish(t, index, wantClaim(t, index, true, day.Add(time.Minute), "3#1"))
+	wantClaim(t, index, true, day.Add(time.Minute), "none")
+}
+
+func testJobMoves(t *testing.T, index node.Index) {
+	addJobs(t, index, job("a", day))
+	addJobs(t, index, job("a", day.Add(time.Minute)))
+	wantClaim(t, index, false, day, "at 1m0s")
+	addJobs(t, index, job("a", day.Add(time.Second)))
+	finish(t, index, wantClaim(t, index, false, day.Add(time.Second), "a#1"))
+	wantClaim(t, index, false, day.Add(time.Hour), "none")
+}
+
+func testJobLease(t *testing.T, index node.Index) {
+	addJobs(t, index, job("a", day))
+	first := wantClaim(t, index, false, day, "a#1")
+	update(t, index, func(tx node.Tx) error { return tx.RenewJob(first.ID, day.Add(30*time.Second)) })
+	wantClaim(t, index, false, day.Add(lease), "at 30s")
+	second := wantClaim(t, index, false, day.Add(30*time.Second), "a#2") // its worker is dead
+	update(t, index, func(tx node.Tx) error { return tx.RetryJob(second.ID, day.Add(time.Minute)) })
+	update(t, index, func(tx node.Tx) error { return tx.RenewJob(second.ID, day.Add(time.Hour)) }) // too late: not claimed
+	finish(t, index, wantClaim(t, index, false, day.Add(time.Minute), "a#3"))
+	update(t, index, func(tx node.Tx) error { // a job that is gone
+		return errors.Join(tx.FinishJob(first.ID), tx.RetryJob(first.ID, day), tx.RenewJob(first.ID, day))
+	})
+	wantClaim(t, index, false, day.Add(time.Hour), "none")
+}
+
+func testJobAskedAgain(t *testing.T, index node.Index) {
+	addJobs(t, index, job("a", day), job("b", day))
+	first := wantClaim(t, index, true, day, "a#1")
+	addJobs(t, index, job("a", day.Add(time.Minute)))
+	wantClaim(t, index, true, day, "at 10s") // still the worker's
+	finish(t, index, first)
+	finish(t, index, wantClaim(t, index, true, day, "b#1")) // a went to the end
+	wantClaim(t, index, true, day, "at 1m0s")
+	again := wantClaim(t, index, true, day.Add(time.Minute), "a#1")
+	addJobs(t, index, job("a", day.Add(2*time.Minute)))
+	update(t, index, func(tx node.Tx) error { return tx.RetryJob(again.ID, day.Add(time.Hour)) })
+	finish(t, index, wantClaim(t, index, true, day.Add(2*time.Minute), "a#2"))
+	wantClaim(t, index, true, day.Add(time.Hour), "none")
+}
+
+func testJobMovedThenTakenOver(t *testing.T, index node.Index) {
+	addJobs(t, index, job("a", day))
+	wantClaim(t, index, false, day, "a#1")
+	addJobs(t, index, job("a", day.Add(time.Minute)))
+	wantClaim(t, index, false, day.Add(lease), "at 1m0s") // not before the time that was asked for
+	wantClaim(t, index, false, day.Add(time.Minute), "a#2")
+}

@@ -1,0 +1,220 @@
+// Package store keeps what the node must not lose: objects as plain Part 10
+// files on disk, and the index of objects, messages, cases, jobs and
+// deliveries in SQLite. Open gives both as one Store, which is a node.Index
+// and a node.ObjectStore.
+//
+// Everything that returns without an error is on disk. To make that cheap,
+// callers that come together share a flush: updates share the commit of one
+// transaction, object commits share the sync of their folder.
+//
+//	<dir>/concord.lock               held while a node uses the directory
+//	<dir>/concord.db, -wal, -shm     the index
+//	<dir>/objects/<yyyymmddhh>/<SOP Instance UID>.dcm
+//	<dir>/incoming/<random>.part     objects being received, where the file system has no nameless files
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"github.com/mattn/go-sqlite3"
+	"github.com/pressly/goose/v3"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is a node's data directory.
+type Store struct {
+	// OnJob is called for each queue that a commit added a job to, after the
+	// commit and before Update returns. It must not block. Set it before the
+	// first Update.
+	OnJob func(queue string)
+
+	log     *zap.Logger
+	lock    *os.File
+	write   *sql.DB // one connection, held by the writer
+	read    *sql.DB
+	files   *files
+	waiting chan *request
+	writer  sync.WaitGroup
+	calls   gate
+	counts  counters
+}
+
+// Open opens the data directory, which it creates or brings to the current
+// schema, and holds it until Close: a second Open of the directory fails.
+func Open(ctx context.Context, dir string, log *zap.Logger) (_ *Store, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("store: create the data directory: %w; set data_dir to a place that may be written", err)
+	}
+	s := &Store{log: log, waiting: make(chan *request, maxWaiting)}
+	defer func() {
+		if err != nil {
+			s.release()
+		}
+	}()
+	if s.lock, err = lockDir(dir); err != nil {
+		return nil, err
+	}
+	if err := s.openIndex(ctx, dir); err != nil {
+		return nil, err
+	}
+	if s.files, err = openFiles(dir, s, &s.counts); err != nil {
+		return nil, err
+	}
+	if err := syncDir(dir); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	return s, s.startWriter(ctx)
+}
+
+// Close waits for calls that run and gives the directory free. Drafts that are
+// open then cannot be committed any more.
+func (s *Store) Close() error {
+	if !s.calls.close() {
+		return nil
+	}
+	close(s.waiting)
+	s.writer.Wait()
+	return s.release()
+}
+
+// release closes whatever is open.
+func (s *Store) release() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if s.files != nil {
+		errs = append(errs, s.files.close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) openIndex(ctx context.Context, dir string) (err error) {
+	path := filepath.Join(dir, "concord.db")
+	if s.write, err = openSQLite(path, "_txlock=immediate&_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_cache_size=-8192"); err != nil {
+		return err
+	}
+	s.write.SetMaxOpenConns(1)
+	if err := migrate(ctx, s.write); err != nil {
+		return fmt.Errorf("store: %s: %w", path, err)
+	}
+	if s.read, err = openSQLite(path, "mode=ro&_query_only=1"); err != nil {
+		return err
+	}
+	readers := max(4, runtime.GOMAXPROCS(0))
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	return nil
+}
+
+func openSQLite(path, options string) (*sql.DB, error) {
+	dsn := (&url.URL{Scheme: "file", Path: path}).String() + "?_busy_timeout=5000&_stmt_cache_size=128&" + options
+	db, err := sql.Open("sqlite3", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("store: open %s: %w", path, err)
+	}
+	return db, nil
+}
+
+// migrate brings the schema up to date. It refuses a schema of a newer
+// program, whose tables it might damage.
+func migrate(ctx context.Context, db *sql.DB) error {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return err
+	}
+	current, target, err := p.GetVersions(ctx)
+	if err != nil {
+		return indexError(err)
+	}
+	if current > target {
+		return fmt.Errorf("the index has schema %d and this program knows up to %d: a newer Concord wrote it; run that one, or restore a backup", current, target)
+	}
+	if _, err = p.Up(ctx); err != nil {
+		return indexError(err)
+	}
+	return nil
+}
+
+// indexError adds what to do to an error of SQLite.
+func indexError(err error) error {
+	var e sqlite3.Error
+	if errors.As(err, &e) && (e.Code == sqlite3.ErrNotADB || e.Code == sqlite3.ErrCorrupt) {
+		return fmt.Errorf("%w: the index is damaged; restore concord.db from a backup (objects stored since come back by themselves)", err)
+	}
+	return err
+}
+
+// lockDir keeps a second node out of the directory. The kernel drops the lock
+// with the process, however that ends.
+func lockDir(dir string) (*os.File, error) {
+	path := filepath.Join(dir, "concord.lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w; let the user that runs Concord own the data directory", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer f.Close()
+		owner := make([]byte, 100)
+		n, _ := f.Read(owner)
+		return nil, fmt.Errorf("store: the data directory %s is in use by another node (%s): stop it, or set another data_dir: %w", dir, owner[:n], err)
+	}
+	host, _ := os.Hostname()
+	if err := f.Truncate(0); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: %w", err), f.Close())
+	}
+	if _, err := fmt.Fprintf(f, "process %d on %s", os.Getpid(), host); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// Usage is how full the file system of the data directory is, 0 to 1, as df
+// shows it to a user without privileges.
+func (s *Store) Usage() (float64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(s.files.dir, &st); err != nil {
+		return 0, fmt.Errorf("store: free space of %s: %w", s.files.dir, err)
+	}
+	used := float64(st.Blocks - st.Bfree)
+	if total := used + float64(st.Bavail); total > 0 {
+		return used / total, nil
+	}
+	return 1, nil
+}

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"concord/node"
+)
+
+// tx is a transaction of the index. Its statements use the driver's cache of
+// prepared statements, and placeholders $1, $2, … in the order in which they
+// first appear, which means the same to SQLite and PostgreSQL.
+type tx struct {
+	conn *sql.Conn // nil once the transaction is over
+	wake []string  // queues whose schedule changed
+}
+
+var _ node.Tx = (*tx)(nil)
+
+var errTxOver = errors.New("store: a transaction was used after its function had returned")
+
+// background has no Done channel, so the driver starts no goroutine for each
+// statement to watch it. No statement of a node runs long.
+var background = context.Background()
+
+// exec runs a statement and counts the rows it changed.
+func (t *tx) exec(query string, args ...any) (int64, error) {
+	if t.conn == nil {
+		return 0, errTxOver
+	}
+	result, err := t.conn.ExecContext(background, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// scanner is one row of a result.
+type scanner interface{ Scan(dest ...any) error }
+
+// one returns the first row of a query, nil when there is none.
+func one[T any](t *tx, scan func(scanner) (*T, error), query string, args ...any) (*T, error) {
+	if t.conn == nil {
+		return nil, errTxOver
+	}
+	v, err := scan(t.conn.QueryRowContext(background, query, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return v, err
+}
+
+// all returns the rows of a query.
+func all[T any](t *tx, scan func(scanner) (*T, error), query string, args ...any) (list []*T, err error) {
+	if t.conn == nil {
+		return nil, errTxOver
+	}
+	rows, err := t.conn.QueryContext(background, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, rows.Err()
+}
+
+// scanColumn reads rows of one column.
+func scanColumn[T any](row scanner) (*T, error) {
+	v := new(T)
+	return v, row.Scan(v)
+}
+
+// values copies a list for callers that want no pointers.
+func values[T any](list []*T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	flat := make([]T, len(list))
+	for i, v := range list {
+		flat[i] = *v
+	}
+	return flat
+}
+
+// failed names the operation that an error of the index stopped. Neither
+// SQLite's messages nor ours hold values of rows.
+func failed(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("store: %s: %w", what, err)
+}
+
+func toMillis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+func toInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// blob is b for a column that is never NULL.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// jsonColumn stores v as JSON text.
+type jsonColumn struct{ v any }
+
+// Scan implements sql.Scanner.
+func (c jsonColumn) Scan(src any) error {
+	switch text := src.(type) {
+	case string:
+		return json.Unmarshal([]byte(text), c.v)
+	case []byte:
+		return json.Unmarshal(text, c.v)
+	default:
+		return fmt.Errorf("a JSON column holds %T", src)
+	}
+}
+
+func toJSON(v any) (string, error) {
+	text, err := json.Marshal(v)
+	return string(text), err
+}
