@@ -68,7 +68,7 @@ func errorAt(code int, location, text string) *Error { return &Error{code, locat
 // character set. It ends in CR and is not framed.
 func (m *Message) Ack(code AckCode, text string, errs ...Error) []byte {
 	msh := m.segments[0]
-	raw := func(n int) string { return msh.Field(n).Raw() }
+	raw := func(n int) string { return oneLine(msh.Field(n).Raw()) }
 	version := m.Version()
 	w := writer{d: m.in.Delimiters}
 	_, event := m.Type()

@@ -259,7 +259,7 @@ func restated(s Segment, last int) string {
 	}
 	fields := make([]string, last)
 	for n := range fields {
-		fields[n] = s.Field(n + 1).Raw()
+		fields[n] = oneLine(s.Field(n + 1).Raw())
 	}
 	d := s.in.Delimiters
 	if d != StandardDelimiters {

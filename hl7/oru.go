@@ -146,7 +146,7 @@ func (w *oruWriter) header(set *charset) {
 
 func (w *oruWriter) patient() {
 	if segment := w.Patient.Segment; segment != "" {
-		w.buf = append(append(w.buf, strings.TrimRight(segment, "\r\n")...), '\r')
+		w.buf = append(append(w.buf, oneLine(segment)...), '\r')
 	} else {
 		w.segment("PID", map[int]string{
 			1: "1", 3: w.identifiers(w.Patient.IDs), 5: w.name(w.Patient.Name),

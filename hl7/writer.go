@@ -69,3 +69,18 @@ func (w *writer) subcomponents(texts ...string) string {
 	separator := string(rune(w.d.Subcomponent))
 	return strings.TrimRight(strings.Join(w.leaves(texts), separator), separator)
 }
+
+// oneLine makes a value as sent fit to be sent again: a line break or framing byte in it
+// would end the segment or the message.
+func oneLine(raw string) string {
+	if strings.IndexFunc(raw, func(r rune) bool { return r < ' ' }) < 0 {
+		return raw
+	}
+	out := []byte(raw) // byte by byte: what a refused message holds need not be UTF-8
+	for i, c := range out {
+		if c < ' ' {
+			out[i] = ' '
+		}
+	}
+	return string(out)
+}

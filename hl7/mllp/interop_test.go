@@ -1,0 +1,141 @@
+package mllp
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"concord/hl7"
+)
+
+// python is the system's interpreter with python-hl7 in it; without, the test is skipped.
+func python(t *testing.T) string {
+	t.Helper()
+	const interpreter = "/usr/bin/python3"
+	if err := exec.Command(interpreter, "-c", "import hl7.mllp").Run(); err != nil {
+		t.Skip("python-hl7 is not installed (Debian: python3-hl7): ", err)
+	}
+	return interpreter
+}
+
+// zhMessages are Chinese reports in UTF-8: the ones beside the repository, or one of the
+// test's own.
+func zhMessages(t *testing.T) [][]byte {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join("..", "..", "..", "shared", "data", "hl7-zh", "*-utf8.hl7"))
+	messages := [][]byte{[]byte("MSH|^~\\&|RIS|医院|EMR|医院|20250312101530||ORU^R01|ZH1|P|2.4||||||UNICODE UTF-8\rPID|1||1^^^A^MR||張珅\rOBR|1||F1\rOBX|1|FT|59776-5^检查所见^LN||左肺\\.br\\右肺||||||F\r")}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages = append(messages, raw)
+	}
+	return messages
+}
+
+// pythonServer is python-hl7's own asyncio server; it parses each message, answers with
+// its create_ack, and prints its port and what it read in PID-5 and the first OBX-5.
+const pythonServer = `
+import asyncio
+from hl7.mllp import start_hl7_server
+async def on(reader, writer):
+    try:
+        while True:
+            m = await reader.readmessage()
+            print(m.extract_field('PID', 1, 5), m.extract_field('OBX', 1, 5), sep='\t', flush=True)
+            writer.writemessage(m.create_ack())
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+async def main():
+    s = await start_hl7_server(on, host='127.0.0.1', port=0, encoding='utf-8')
+    print(s.sockets[0].getsockname()[1], flush=True)
+    async with s:
+        await s.serve_forever()
+asyncio.run(main())
+`
+
+func TestClientToPython(t *testing.T) {
+	command := exec.Command(python(t), "-X", "utf8", "-c", pythonServer)
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer command.Wait()
+	defer command.Process.Kill()
+	printed := bufio.NewScanner(out)
+	if !printed.Scan() {
+		t.Fatal("the server did not start")
+	}
+	client := newClient(t, "127.0.0.1:"+printed.Text())
+	for _, raw := range zhMessages(t) {
+		m, err := hl7.Parse(raw, hl7.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := client.Send(t.Context(), raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ack, err := hl7.ParseAck(answer)
+		if err != nil || ack.Code != hl7.AA || ack.ControlID != m.ControlID() {
+			t.Errorf("python-hl7 answered %+v, %v", ack, err)
+		}
+		printed.Scan()
+		obx := m.Segment("OBX").Field(5)
+		if want := m.Get("PID-5.1"); !strings.Contains(printed.Text(), want) || !strings.Contains(printed.Text(), obx.Repetition(1).Raw()[:12]) {
+			t.Errorf("python-hl7 read %q", printed.Text())
+		}
+	}
+}
+
+// TestPythonToServer sends files with python-hl7's mllp_send, to a server that keeps what
+// it received; the tool prints the answers.
+func TestPythonToServer(t *testing.T) {
+	interpreter := python(t)
+	var mu sync.Mutex
+	var received []string
+	address := start(t, &Server{Handle: func(ctx context.Context, p Peer, raw []byte) []byte {
+		mu.Lock()
+		defer mu.Unlock()
+		received = append(received, string(raw))
+		return accept(ctx, p, raw)
+	}})
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range zhMessages(t) {
+		file := filepath.Join(t.TempDir(), "message.hl7")
+		if err := os.WriteFile(file, Frame(raw), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(interpreter, "-X", "utf8", "-c", "from hl7.client import mllp_send; mllp_send()", "--port", port, "--file", file, host).CombinedOutput()
+		if err != nil {
+			t.Fatalf("mllp_send: %v\n%s", err, out)
+		}
+		mu.Lock()
+		if last := received[len(received)-1]; last != strings.TrimRight(string(raw), "\r\n") && last != string(raw) {
+			t.Errorf("received %q", last)
+		}
+		mu.Unlock()
+		ack, err := hl7.ParseAck([]byte(strings.Trim(string(out), "\v\x1c\r\n")))
+		m, _ := hl7.Parse(raw, hl7.Options{})
+		if err != nil || ack.Code != hl7.AA || ack.ControlID != m.ControlID() {
+			t.Errorf("mllp_send printed %q: %+v, %v", out, ack, err)
+		}
+	}
+	if len(received) != len(zhMessages(t)) {
+		t.Errorf("%d messages received", len(received))
+	}
+}
