@@ -104,6 +104,8 @@ func corpus(t testing.TB) []string {
 	return files
 }
 
+func stringReader(s string) *strings.Reader { return strings.NewReader(s) }
+
 func readFile(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(name)

@@ -13,7 +13,7 @@ type Object struct {
 	*DataSet
 	// TransferSyntax is the UID that the meta information declares, or the
 	// uncompressed one that the bytes turned out to be in where it declares
-	// none or a wrong one.
+	// none or a wrong one; "" where the meta information is too broken to tell.
 	TransferSyntax string
 	// DataSetOffset is where the data set starts in the file: C-STORE sends the
 	// bytes from there to the end.
@@ -129,7 +129,8 @@ func (s *scanner) scanBody(uid string, declared bool) error {
 	}
 	err = s.run(s.obj.DataSet, enc)
 	pixels := s.obj.PixelData
-	if uid == "" || enc != claim && !(pixels != nil && pixels.Encapsulated) {
+	compressed := syntax.Deflated || pixels != nil && pixels.Encapsulated
+	if uid == "" || enc != claim && !compressed {
 		s.obj.TransferSyntax = enc.uid()
 	}
 	return err

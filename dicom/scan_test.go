@@ -20,12 +20,12 @@ func plain(enc layout) string {
 		elem(enc, SOPClassUID, UI, CTImageStorage+"\x00") +
 		elem(enc, Modality, CS, "CT") +
 		elem(enc, PatientName, PN, "Wang^XiaoDong=王^小东") +
+		elem(enc, Rows, US, us(enc, 2)) +
+		elem(enc, Columns, US, us(enc, 3)) +
+		elem(enc, WindowCenter, DS, "40\\-600 ") +
 		elem(enc, RequestAttributesSequence, SQ,
 			elem(enc, Item, 0, elem(enc, RequestedProcedureID, SH, "RP1 "))+
 				open(enc, Item, 0, elem(enc, RequestedProcedureID, SH, "RP2 ")+elem(enc, ItemDelimitationItem, 0, ""))) +
-		elem(enc, WindowCenter, DS, "40\\-600 ") +
-		elem(enc, Rows, US, us(enc, 2)) +
-		elem(enc, Columns, US, us(enc, 3)) +
 		elem(enc, PixelDataTag, OW, us(enc, 1, 2, 3, 4, 5, 6))
 }
 
