@@ -1,6 +1,7 @@
 package sr
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,9 +13,9 @@ import (
 // from being a valid report.
 func (d *Document) checked() (*Document, error) {
 	c := *d
-	c.SOPClassUID = or(c.SOPClassUID, Comprehensive3D)
-	c.Language = or(c.Language, "en")
-	c.Assessment = or(c.Assessment, Incomplete)
+	c.SOPClassUID = cmp.Or(c.SOPClassUID, Comprehensive3D)
+	c.Language = cmp.Or(c.Language, "en")
+	c.Assessment = cmp.Or(c.Assessment, Incomplete)
 	c.Images = evidence(d)
 	for _, check := range []func(*Document) error{checkHeader, checkDevice, checkImages, checkGroups} {
 		if err := check(&c); err != nil {
@@ -22,13 +23,6 @@ func (d *Document) checked() (*Document, error) {
 		}
 	}
 	return &c, nil
-}
-
-func or[T ~string](value, fallback T) T {
-	if value == "" {
-		return fallback
-	}
-	return value
 }
 
 // evidence lists each image of d once, with its study.
@@ -40,7 +34,7 @@ func evidence(d *Document) []Image {
 			continue
 		}
 		seen[image.SOPInstanceUID] = true
-		image.StudyUID = or(image.StudyUID, d.Study.UID)
+		image.StudyUID = cmp.Or(image.StudyUID, d.Study.UID)
 		images = append(images, image)
 	}
 	return images
@@ -63,7 +57,7 @@ func checkHeader(d *Document) error {
 		return fmt.Errorf("revision %d: the first is 1", d.Revision)
 	}
 	if d.ContentTime.IsZero() || d.ContentTime.Year() > 9999 {
-		return fmt.Errorf("content time is missing")
+		return errors.New("content time is missing or after the year 9999")
 	}
 	if p := d.Predecessor; p != nil {
 		if err := checkUIDs("predecessor", p.SOPClassUID, p.SOPInstanceUID, p.SeriesUID, p.StudyUID); err != nil {
@@ -120,7 +114,7 @@ func (g *Group) check(images map[string]bool) error {
 		return err
 	}
 	if unlimitedText(g.TrackingID) == "" {
-		return fmt.Errorf("tracking identifier is empty")
+		return errors.New("tracking identifier is empty")
 	}
 	err := errors.Join(checkCode("finding", finding(g.Finding)),
 		checkOptional("site", g.Site), checkOptional("laterality", g.Laterality))
@@ -129,7 +123,7 @@ func (g *Group) check(images map[string]bool) error {
 	}
 	for _, ref := range g.Images {
 		if !images[ref.SOPInstanceUID] {
-			return fmt.Errorf("an image is referred to that is not among the images of the document; add it there")
+			return errors.New("an image is referred to that is not among the images of the document; add it there")
 		}
 		if len(ref.Frames) > 0 && slices.Min(ref.Frames) < 1 {
 			return fmt.Errorf("frame %d: frames count from 1", slices.Min(ref.Frames))

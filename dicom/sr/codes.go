@@ -146,12 +146,12 @@ func finding(c Code) Code {
 // modalities are the imaging modalities of PS3.16 CID 29.
 var modalities = map[string]string{
 	"BMD": "Bone Mineral Densitometry", "CR": "Computed Radiography",
-	"CT": "Computed Tomography", "DG": "Diaphanography", "DX": "Digital Radiography",
+	"CT": "Computed Tomography", "DX": "Digital Radiography",
 	"ES": "Endoscopy", "GM": "General Microscopy", "IO": "Intra-oral Radiography",
 	"IVUS": "Intravascular Ultrasound", "MG": "Mammography", "MR": "Magnetic Resonance",
 	"NM": "Nuclear Medicine", "OP": "Ophthalmic Photography", "OPT": "Ophthalmic Tomography",
 	"PT": "Positron emission tomography", "PX": "Panoramic X-Ray", "RF": "Radiofluoroscopy",
-	"RTIMAGE": "RT Image", "SM": "Slide Microscopy", "US": "Ultrasound",
+	"SM": "Slide Microscopy", "US": "Ultrasound",
 	"XA": "X-Ray Angiography", "XC": "External-camera Photography",
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	part10 "github.com/suyashkumar/dicom"
 	"github.com/suyashkumar/dicom/pkg/tag"
 
 	"concord/dicom"
@@ -178,9 +179,8 @@ func TestUIDs(t *testing.T) {
 	}
 }
 
-// TestTags walks the whole data set: tags rise in every item (PS3.5 7.1), and no
-// CODE, TEXT or UIDREF is empty.
-func TestTags(t *testing.T) {
+// TestTree: every item of the content tree is whole.
+func TestTree(t *testing.T) {
 	for name, d := range documents() {
 		b := mustEncode(t, d)
 		object, err := dicom.Scan(bytes.NewReader(b), int64(len(b)))
@@ -193,6 +193,35 @@ func TestTags(t *testing.T) {
 			t.Errorf("%s: character set %q", name, got)
 		}
 	}
+}
+
+// TestOrder: tags rise in the data set and in every item (PS3.5 7.1).
+func TestOrder(t *testing.T) {
+	b := mustEncode(t, revisedDocument())
+	set, err := part10.Parse(bytes.NewReader(b), int64(len(b)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := checkOrder(t, set.Elements); n < 700 {
+		t.Errorf("only %d elements were seen", n)
+	}
+}
+
+func checkOrder(t *testing.T, elements []*part10.Element) int {
+	t.Helper()
+	count := len(elements)
+	for i, element := range elements {
+		if i > 0 && elements[i-1].Tag.Compare(element.Tag) >= 0 {
+			t.Errorf("%v follows %v", element.Tag, elements[i-1].Tag)
+		}
+		if element.Value.ValueType() != part10.Sequences {
+			continue
+		}
+		for _, it := range element.Value.GetValue().([]*part10.SequenceItemValue) {
+			count += checkOrder(t, it.GetValue().([]*part10.Element))
+		}
+	}
+	return count
 }
 
 func checkItem(t *testing.T, name string, it item) {
@@ -211,7 +240,7 @@ func checkItem(t *testing.T, name string, it item) {
 			t.Errorf("%s: number %+v", name, it)
 		}
 	}
-	if (it.concept == Code{}) != (it.valueType == "IMAGE" && it.concept == Code{}) {
+	if (it.concept == Code{}) && it.valueType != "IMAGE" {
 		t.Errorf("%s: no concept name in %+v", name, it)
 	}
 	if len([]rune(it.concept.Meaning)) > 64 || len([]rune(it.code.Meaning)) > 64 {

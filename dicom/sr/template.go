@@ -1,6 +1,7 @@
 package sr
 
 import (
+	"cmp"
 	"strconv"
 )
 
@@ -10,11 +11,7 @@ func (d *Document) report() item {
 	root.relation = ""
 	root.add(codeItem(conceptMod, language, languages[d.Language]))
 	root.add(d.observer()...)
-	procedure := d.Procedure
-	if procedure == (Code{}) {
-		procedure = imagingProcedure
-	}
-	root.add(codeItem(conceptMod, procedureReported, procedure))
+	root.add(codeItem(conceptMod, procedureReported, cmp.Or(d.Procedure, imagingProcedure)))
 	root.add(d.library(), d.measurements(), d.evaluations())
 	if d.Language == "zh" {
 		root.translate()
@@ -150,16 +147,12 @@ func percentage(value float64) string { return strconv.FormatFloat(value, 'f', 1
 
 // evaluations is the container Qualitative Evaluations of TID 1500.
 func (d *Document) evaluations() item {
-	limitation := d.UseLimitation
-	if limitation == "" {
-		limitation = useLimitations[d.Language]
-	}
 	all := container(evaluations)
 	all.add(
 		codeItem(contains, overallAssessment, assessments[d.Assessment]),
 		textItem(contains, summaryConcept, d.Summary),
 		textItem(contains, sourceReport, d.SourceReport),
-		textItem(contains, useLimitation, limitation),
+		textItem(contains, useLimitation, cmp.Or(unlimitedText(d.UseLimitation), useLimitations[d.Language])),
 	)
 	return all
 }

@@ -223,6 +223,9 @@ func TestPydicom(t *testing.T) {
 // template' there, which an extensible template allows.
 func TestPixelMed(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("the validator takes seconds to start")
+	}
 	java := tool(t, "java")
 	const jar = "/usr/share/java/pixelmed.jar"
 	if _, err := os.Stat(jar); err != nil {
