@@ -1,0 +1,64 @@
+// Command concord is the whole product in one binary: the node and the tools
+// around it. This package only wires; what it wires lives in the packages it
+// imports.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"concord/config"
+)
+
+// configFlags choose the configuration of a command.
+type configFlags struct {
+	Config string   `help:"Configuration file (YAML). Without one the built-in defaults apply." type:"existingfile"`
+	Set    []string `help:"Override one key, for example dicom.listen=0.0.0.0:104." placeholder:"KEY=VALUE" sep:"none"`
+}
+
+func (f configFlags) load() (*config.Config, error) {
+	return config.Load(f.Config, f.Set, os.Environ())
+}
+
+var cli struct {
+	Serve    serveCommand     `cmd:"" help:"Run the node."`
+	Judge    judgeCommand     `cmd:"" help:"Judge one report against images from files; no server needed."`
+	Eval     evalCommand      `cmd:"" help:"Measure a model pack on pairs of picture and statement."`
+	Render   renderCommand    `cmd:"" help:"Write the picture that the model sees as PNG."`
+	Echo     echoCommand      `cmd:"" help:"C-ECHO a peer."`
+	Send     sendCommand      `cmd:"" help:"C-STORE files to a peer."`
+	HL7Send  hl7SendCommand   `cmd:"" name:"hl7-send" help:"Send an HL7 file to a destination and print the acknowledgement."`
+	Doctor   doctorCommand    `cmd:"" help:"Test the whole set-up with a synthetic case and say what to mend."`
+	Defaults defaultsCommand  `cmd:"" name:"config" help:"Print the default configuration with its explanation."`
+	Version  kong.VersionFlag `help:"Print the version."`
+}
+
+// version is set by the linker (make build).
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parser := kong.Must(&cli, kong.Name("concord"), kong.UsageOnError(),
+		kong.Description("Checks radiology reports against their images, between PACS and RIS. It never diagnoses."),
+		kong.Vars{"version": version}, kong.BindTo(ctx, (*context.Context)(nil)))
+	command, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "concord:", err)
+		os.Exit(1)
+	}
+}
+
+type defaultsCommand struct{}
+
+// Run prints the embedded defaults.
+func (defaultsCommand) Run() error {
+	_, err := fmt.Print(config.DefaultYAML())
+	return err
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"concord/config"
+	"concord/dicom"
+	"concord/dicom/ae"
+	"concord/hl7"
+	"concord/hl7/mllp"
+	"concord/node"
+)
+
+// sendTimeout bounds one try of a delivery, connection included.
+const sendTimeout = 30 * time.Second
+
+// refusalAttempts is how often a result goes out again to a peer that refuses
+// it for a reason that may pass.
+const refusalAttempts = 5
+
+func destinations(c *config.Config) (out []node.Destination) {
+	for _, p := range c.Peers {
+		if p.SendResults && p.Address != "" {
+			out = append(out, node.Destination{Name: p.Name, Kind: node.SR, Sender: &pacsSender{
+				client: ae.Client{Calling: c.DICOM.AETitle, Called: p.AETitle, Address: p.Address, Timeout: sendTimeout}}})
+		}
+	}
+	for _, d := range c.HL7Destinations {
+		if d.SendResults {
+			out = append(out, node.Destination{Name: d.Name, Kind: node.ORU, HL7Version: d.Version, HL7Status: d.Status,
+				Sender: &risSender{client: &mllp.Client{Address: d.Address, Timeout: sendTimeout}}})
+		}
+	}
+	return out
+}
+
+// pacsSender stores Structured Reports at a peer.
+type pacsSender struct{ client ae.Client }
+
+// Send implements node.Sender by one C-STORE on an association of its own.
+func (s *pacsSender) Send(ctx context.Context, d *node.Delivery) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	if err := storeFile(ctx, &s.client, bytes.NewReader(d.Payload), int64(len(d.Payload))); err != nil {
+		return "", storeFailure(err)
+	}
+	return "C-STORE status 0000H", nil
+}
+
+// storeFailure says for a C-STORE failure whether another try makes sense
+// (PS3.4 B.2.3): A7xx is a matter of resources and may pass.
+func storeFailure(err error) error {
+	var status *ae.StatusError
+	if !errors.As(err, &status) || status.Status&0xFF00 == 0xA700 {
+		return err
+	}
+	return &node.RefusedError{Attempts: refusalAttempts,
+		Detail: fmt.Sprintf("%v; look at the peer's log for the SOP instance, then send it again", status)}
+}
+
+// storeFile sends one Part 10 file as it is.
+func storeFile(ctx context.Context, client *ae.Client, r io.ReaderAt, size int64) error {
+	o, err := dicom.Scan(r, size)
+	if err != nil {
+		return err
+	}
+	class := o.String(dicom.SOPClassUID)
+	association, err := client.Dial(ctx, []ae.Context{{SOPClass: class, TransferSyntaxes: []string{o.TransferSyntax}}})
+	if err != nil {
+		return err
+	}
+	err = association.Store(ctx, ae.StoreRequest{SOPClassUID: class, SOPInstanceUID: o.String(dicom.SOPInstanceUID),
+		TransferSyntax: o.TransferSyntax, Data: io.NewSectionReader(r, o.DataSetOffset, size-o.DataSetOffset)})
+	return errors.Join(err, association.Release(ctx))
+}
+
+// risSender sends ORU messages over one kept connection.
+type risSender struct{ client *mllp.Client }
+
+// Send implements node.Sender by the retry table for acknowledgements.
+func (s *risSender) Send(ctx context.Context, d *node.Delivery) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	raw, err := s.client.Send(ctx, d.Payload)
+	if err != nil {
+		return "", err
+	}
+	ack, err := hl7.ParseAck(raw)
+	if err != nil {
+		return "", fmt.Errorf("the answer is no acknowledgement: %w", err)
+	}
+	if ack.ControlID != d.UID {
+		return "", errors.New("the acknowledgement is for another message")
+	}
+	return judgeAck(ack)
+}
+
+func judgeAck(ack hl7.Ack) (string, error) {
+	detail := "MSA-1 " + string(ack.Code)
+	switch ack.Code {
+	case hl7.AA, hl7.CA:
+		return detail, nil
+	case hl7.AE, hl7.CE:
+		return "", &node.RefusedError{Attempts: refusalAttempts, Detail: detail + ": " + ack.Text}
+	default:
+		return "", &node.RefusedError{Attempts: 1, Detail: detail + ": " + ack.Text + "; mend the cause at the receiver, then send it again"}
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"concord/config"
+	"concord/dicom"
+	"concord/dicom/ae"
+	"concord/hl7"
+	"concord/hl7/mllp"
+)
+
+// target is a DICOM peer named on the command line.
+type target struct {
+	configFlags
+	Peer string `arg:"" help:"A configured peer's name, or AETITLE@host:port."`
+}
+
+func (t target) client() (*ae.Client, error) {
+	c, err := t.load()
+	if err != nil {
+		return nil, err
+	}
+	client := &ae.Client{Calling: c.DICOM.AETitle, Timeout: sendTimeout}
+	if title, address, ok := strings.Cut(t.Peer, "@"); ok {
+		client.Called, client.Address = title, address
+		return client, nil
+	}
+	for _, p := range c.Peers {
+		if p.Name == t.Peer && p.Address != "" {
+			client.Called, client.Address = p.AETitle, p.Address
+			return client, nil
+		}
+	}
+	return nil, fmt.Errorf("no peer %q with an address; name one of the configuration or write AETITLE@host:port", t.Peer)
+}
+
+type echoCommand struct{ target }
+
+// Run verifies the peer.
+func (e echoCommand) Run(ctx context.Context) error {
+	client, err := e.client()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := echo(ctx, client); err != nil {
+		return err
+	}
+	fmt.Printf("%s at %s answered C-ECHO in %v\n", client.Called, client.Address, time.Since(began).Round(time.Microsecond))
+	return nil
+}
+
+func echo(ctx context.Context, client *ae.Client) error {
+	association, err := client.Dial(ctx, []ae.Context{{SOPClass: dicom.VerificationSOPClass,
+		TransferSyntaxes: []string{dicom.ImplicitVRLittleEndian}}})
+	if err != nil {
+		return err
+	}
+	return errors.Join(association.Echo(ctx), association.Release(ctx))
+}
+
+type sendCommand struct {
+	target
+	Files []string `arg:"" help:"DICOM files." type:"existingfile"`
+}
+
+// Run stores the files one after another, each as it is on disk.
+func (s sendCommand) Run(ctx context.Context) error {
+	client, err := s.client()
+	if err != nil {
+		return err
+	}
+	var failed int
+	for _, path := range s.Files {
+		if err := sendFile(ctx, client, path); err != nil {
+			failed++
+			fmt.Fprintf(os.Stderr, "%s: %v\n", path, err)
+			continue
+		}
+		fmt.Printf("%s: stored\n", path)
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d files were not stored", failed, len(s.Files))
+	}
+	return nil
+}
+
+func sendFile(ctx context.Context, client *ae.Client, path string) error {
+	f, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return storeFile(ctx, client, f, f.Size())
+}
+
+type hl7SendCommand struct {
+	configFlags
+	Destination string   `arg:"" help:"A configured destination's name, or host:port."`
+	Files       []string `arg:"" help:"HL7 files, one message each." type:"existingfile"`
+}
+
+// Run sends the messages one after another and prints each acknowledgement.
+func (h hl7SendCommand) Run(ctx context.Context) error {
+	c, err := h.load()
+	if err != nil {
+		return err
+	}
+	client := &mllp.Client{Address: hl7Address(c, h.Destination), Timeout: sendTimeout}
+	defer client.Close()
+	var failures []error
+	for _, path := range h.Files {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		answer, err := client.Send(ctx, raw)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		ack, err := hl7.ParseAck(answer)
+		if err != nil {
+			return fmt.Errorf("%s: the answer is no acknowledgement: %w", path, err)
+		}
+		fmt.Printf("%s: %s %s\n", path, ack.Code, ack.Text)
+		if ack.Code != hl7.AA && ack.Code != hl7.CA {
+			failures = append(failures, fmt.Errorf("%s was answered %s", path, ack.Code))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func hl7Address(c *config.Config, destination string) string {
+	for _, d := range c.HL7Destinations {
+		if d.Name == destination {
+			return d.Address
+		}
+	}
+	return destination
+}

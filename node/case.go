@@ -1,0 +1,232 @@
+package node
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"concord/hl7"
+)
+
+// State is where a case stands on its way from arrival to delivery.
+type State string
+
+// The states of a case. The order is the order of the way through.
+const (
+	WaitingReport State = "waiting_report" // images are here, no report yet
+	WaitingImages State = "waiting_images" // a report is here, no images yet
+	Settling      State = "settling"       // both are here; the quiet timer runs
+	Ready         State = "ready"          // complete; waits for a judge
+	Judging       State = "judging"        // a worker judges it
+	Judged        State = "judged"         // verdicts are stored
+	Delivering    State = "delivering"     // results are on their way
+	Done          State = "done"           // every destination has the result
+	Ambiguous     State = "ambiguous"      // several studies fit; a person chooses
+	Withdrawn     State = "withdrawn"      // the report was withdrawn
+	Superseded    State = "superseded"     // a newer revision took its place
+	Expired       State = "expired"        // the other half never came
+	Failed        State = "failed"         // see Reason
+)
+
+// Event is what may happen to a case.
+type Event string
+
+// The events of a case.
+const (
+	ImagesArrived    Event = "images arrived"
+	ReportArrived    Event = "report arrived"
+	ReportReplaced   Event = "report replaced"
+	ReportWithdrawn  Event = "report withdrawn"
+	KeysConflict     Event = "several studies fit"
+	StudyChosen      Event = "study chosen"
+	QuietElapsed     Event = "quiet timer elapsed"
+	JudgeStarted     Event = "judging started"
+	JudgeInterrupted Event = "judging interrupted"
+	JudgeFinished    Event = "judged"
+	JudgeFailed      Event = "judging failed"
+	ResultsQueued    Event = "results queued"
+	NothingToSend    Event = "nothing to send"
+	AllDelivered     Event = "all delivered"
+	DeliveryFailed   Event = "delivery failed for good"
+	DeliveryRetried  Event = "delivery tried again"
+	WaitedTooLong    Event = "waited too long"
+)
+
+// transitions is the state table: an absent cell means that the event cannot
+// happen in that state, and Case.Apply refuses it.
+var transitions = map[State]map[Event]State{
+	WaitingReport: {ImagesArrived: WaitingReport, ReportArrived: Settling, WaitedTooLong: Expired},
+	WaitingImages: {ImagesArrived: Settling, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn,
+		KeysConflict: Ambiguous, WaitedTooLong: Expired},
+	Settling: {ImagesArrived: Settling, QuietElapsed: Ready, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
+	Ready:    {ImagesArrived: Settling, JudgeStarted: Judging, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
+	Judging: {ImagesArrived: Settling, JudgeInterrupted: Ready, JudgeFinished: Judged, JudgeFailed: Failed,
+		ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
+	Judged: {ResultsQueued: Delivering, NothingToSend: Done},
+	Delivering: {AllDelivered: Done, DeliveryFailed: Failed, ImagesArrived: Superseded,
+		ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
+	Done:      {ImagesArrived: Superseded, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
+	Ambiguous: {StudyChosen: Settling, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn, WaitedTooLong: Expired},
+	Expired: {ImagesArrived: Settling, ReportArrived: Settling, ReportReplaced: Superseded,
+		ReportWithdrawn: Withdrawn},
+	Failed: {DeliveryRetried: Delivering, ImagesArrived: Superseded, ReportReplaced: Superseded,
+		ReportWithdrawn: Withdrawn},
+	Withdrawn:  {},
+	Superseded: {},
+}
+
+// TransitionError says that an event does not fit the state of a case.
+type TransitionError struct {
+	State State
+	Event Event
+}
+
+func (e *TransitionError) Error() string {
+	return fmt.Sprintf("a case in state %s cannot take the event %q", e.State, e.Event)
+}
+
+// Case is one study with one revision of its report. Either half may be
+// missing while the case waits for it.
+type Case struct {
+	ID       int64
+	Revision int // 1 for the first report of a study, +1 for each that replaces it
+	State    State
+	Reason   string // why it waits, failed or expired, in words an operator acts on
+
+	StudyUID  string
+	ReportKey string // which report of which RIS; the same over its revisions
+	Accession string
+	PatientID string
+	Modality  string
+
+	Report     *hl7.Report // nil while the report is missing
+	Statements []Statement
+	Flags      []Flag
+	Pack       string // name and digest of the model pack that judged
+
+	CreatedAt, UpdatedAt time.Time
+}
+
+// Apply moves the case along the state table.
+func (c *Case) Apply(e Event) error {
+	next, ok := transitions[c.State][e]
+	if !ok {
+		return &TransitionError{State: c.State, Event: e}
+	}
+	c.State = next
+	return nil
+}
+
+// Accepts says whether the event fits the case's state.
+func (c *Case) Accepts(e Event) bool {
+	_, ok := transitions[c.State][e]
+	return ok
+}
+
+// Verdict is the answer to 'do these images support this statement?'.
+type Verdict string
+
+// The verdicts. NotJudged always comes with a reason.
+const (
+	Yes       Verdict = "yes"
+	No        Verdict = "no"
+	Maybe     Verdict = "maybe"
+	NotJudged Verdict = "not_judged"
+)
+
+// ImageRef names a picture in the words of the PACS.
+type ImageRef struct {
+	SOPUID         string `json:"sop_uid"`
+	SOPClassUID    string `json:"sop_class_uid"`
+	SeriesUID      string `json:"series_uid"`
+	SeriesNumber   int    `json:"series_number"`
+	InstanceNumber int    `json:"instance_number"`
+	Frame          int    `json:"frame"`    // from 1
+	Position       int    `json:"position"` // which of the case's pictures, from 1
+}
+
+// Term is a medical term found in a statement.
+type Term struct {
+	Concept string `json:"concept"`
+	Kind    string `json:"kind"`
+	Text    string `json:"text"`
+}
+
+// Statement is one checkable claim of the report with its verdict.
+type Statement struct {
+	N          int        `json:"n"` // from 1 over the report
+	Section    string     `json:"section"`
+	Paragraph  int        `json:"paragraph"`
+	Text       string     `json:"text"`    // verbatim
+	Locator    string     `json:"locator"` // where in the message: MSH-10, OBR, OBX, characters
+	Terms      []Term     `json:"terms"`
+	Verdict    Verdict    `json:"verdict"`
+	Reason     string     `json:"reason,omitempty"`
+	Confidence float64    `json:"confidence"` // of the verdict, 0 to 1
+	Images     []ImageRef `json:"images"`
+}
+
+// Severity of a flag.
+type Severity string
+
+// The severities, mildest first.
+const (
+	Info     Severity = "info"
+	Warning  Severity = "warning"
+	Critical Severity = "critical"
+)
+
+// Flag is a discrepancy that a person should look at.
+type Flag struct {
+	Code      string   `json:"code"` // CC100 … of the scheme 99CONCORD
+	Meaning   string   `json:"meaning"`
+	Rule      string   `json:"rule"`
+	Severity  Severity `json:"severity"`
+	Statement int      `json:"statement"` // Statement.N, 0 for the whole report
+	Text      string   `json:"text"`      // as a person would say it, in the report's language
+}
+
+// CaseEvent is one line of a case's timeline.
+type CaseEvent struct {
+	At    time.Time `json:"at"`
+	Event string    `json:"event"`
+}
+
+// MarshalJSON writes the case as the API shows it. Patient identity stays out
+// but for the keys that a caller needs to find the case again.
+func (c *Case) MarshalJSON() ([]byte, error) {
+	type reportView struct {
+		ControlID string `json:"control_id"`
+		Status    string `json:"status"`
+		Author    string `json:"author"`
+	}
+	view := struct {
+		ID         int64       `json:"id"`
+		Revision   int         `json:"revision"`
+		State      State       `json:"state"`
+		Reason     string      `json:"reason,omitempty"`
+		StudyUID   string      `json:"study_uid"`
+		Accession  string      `json:"accession"`
+		Modality   string      `json:"modality"`
+		Report     *reportView `json:"report"`
+		Statements []Statement `json:"statements"`
+		Flags      []Flag      `json:"flags"`
+		Pack       string      `json:"pack,omitempty"`
+		CreatedAt  time.Time   `json:"created_at"`
+		UpdatedAt  time.Time   `json:"updated_at"`
+	}{ID: c.ID, Revision: c.Revision, State: c.State, Reason: c.Reason, StudyUID: c.StudyUID,
+		Accession: c.Accession, Modality: c.Modality, Statements: orEmpty(c.Statements), Flags: orEmpty(c.Flags), Pack: c.Pack,
+		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
+	if c.Report != nil {
+		view.Report = &reportView{ControlID: c.Report.ControlID, Status: c.Report.Status, Author: c.Report.Author.Name}
+	}
+	return json.Marshal(view)
+}
+
+// orEmpty makes a JSON list of a list that may be nil.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

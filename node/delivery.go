@@ -1,0 +1,82 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Kind is the form in which a result goes out.
+type Kind string
+
+// The kinds of result.
+const (
+	SR  Kind = "sr"  // DICOM Structured Report by C-STORE
+	ORU Kind = "oru" // HL7 ORU^R01 by MLLP
+)
+
+// DeliveryState is where a delivery stands.
+type DeliveryState string
+
+// The states of a delivery.
+const (
+	DeliveryWaiting  DeliveryState = "waiting"
+	DeliveryRetrying DeliveryState = "retrying"
+	DeliverySent     DeliveryState = "sent"
+	DeliveryDead     DeliveryState = "dead" // given up; Detail says why and what to do
+)
+
+// Delivery is one result for one destination. Its bytes are made once and
+// never again, so that a retry is the same message or object.
+type Delivery struct {
+	ID          int64         `json:"id"`
+	CaseID      int64         `json:"-"`
+	Destination string        `json:"destination"`
+	Kind        Kind          `json:"kind"`
+	UID         string        `json:"uid"` // SOP Instance UID or MSH-10
+	State       DeliveryState `json:"state"`
+	Attempts    int           `json:"attempts"`
+	Detail      string        `json:"detail"`
+	At          time.Time     `json:"at"`
+	Payload     []byte        `json:"-"`
+}
+
+// Destination is where results of one kind go.
+type Destination struct {
+	Name   string
+	Kind   Kind
+	Sender Sender
+
+	HL7Version string // of ORU messages: 2.5.1, 2.4 or 2.3.1
+	HL7Status  string // OBR-25 and OBX-11 of ORU messages
+}
+
+// Sender hands one result to a peer and returns when the peer has taken it.
+// The detail is the peer's answer in its own terms.
+type Sender interface {
+	Send(ctx context.Context, d *Delivery) (detail string, err error)
+}
+
+// RefusedError is a peer's answer that another try of the same bytes within
+// seconds will not change.
+type RefusedError struct {
+	Detail   string // the peer's answer and what to do
+	Attempts int    // tries after which to give up; 1: at once
+}
+
+func (e *RefusedError) Error() string { return e.Detail }
+
+// retryDelay is the wait before try n+1: 1 s doubled, at most 5 minutes.
+func retryDelay(attempts int) time.Duration {
+	return min(time.Second<<min(attempts-1, 16), 5*time.Minute)
+}
+
+// nextTry says whether a failed delivery is tried again, and when. A peer that
+// is away is tried for ever; one that refuses, as often as its answer allows.
+func nextTry(attempts int, err error) (wait time.Duration, again bool) {
+	var refused *RefusedError
+	if errors.As(err, &refused) && attempts >= refused.Attempts {
+		return 0, false
+	}
+	return retryDelay(attempts), true
+}

@@ -1,0 +1,32 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestNextTry(t *testing.T) {
+	away := errors.New("connection refused")
+	refused := fmt.Errorf("send: %w", &RefusedError{Detail: "MSA-1 AE", Attempts: 5})
+	final := &RefusedError{Detail: "MSA-1 AR", Attempts: 1}
+	for _, c := range []struct {
+		attempts int
+		err      error
+		wait     time.Duration
+		again    bool
+	}{
+		{1, away, time.Second, true},
+		{4, away, 8 * time.Second, true},
+		{5000, away, 5 * time.Minute, true}, // a peer that is away is never given up
+		{4, refused, 8 * time.Second, true},
+		{5, refused, 0, false},
+		{1, final, 0, false},
+	} {
+		wait, again := nextTry(c.attempts, c.err)
+		if wait != c.wait || again != c.again {
+			t.Errorf("nextTry(%d, %v) = %v, %v; want %v, %v", c.attempts, c.err, wait, again, c.wait, c.again)
+		}
+	}
+}

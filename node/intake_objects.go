@@ -1,0 +1,314 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"concord/dicom"
+)
+
+// Incoming describes an object that a peer stores.
+type Incoming struct {
+	Caller         string // calling AE title
+	SOPClassUID    string // of the C-STORE command
+	SOPInstanceUID string
+	TransferSyntax string // of the presentation context
+}
+
+// UnreadableError says that an object cannot be kept since its data set cannot
+// be read (C-STORE status C000H).
+type UnreadableError struct{ Err error }
+
+func (e *UnreadableError) Error() string { return "the data set cannot be read: " + e.Err.Error() }
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
+// MismatchError says that command and data set name different objects (A900H).
+type MismatchError struct{ What string }
+
+func (e *MismatchError) Error() string { return e.What + " of command and data set differ" }
+
+// ReceiveObject stores the data set of a C-STORE and returns nil once its bytes
+// are durable. The index follows; Recover repairs what a crash in between left.
+func (n *Node) ReceiveObject(ctx context.Context, in Incoming, data io.Reader) error {
+	err := n.receiveObject(ctx, in, data)
+	if err != nil {
+		n.Stats.ObjectsRefused.Add(1)
+	}
+	return err
+}
+
+func (n *Node) receiveObject(ctx context.Context, in Incoming, data io.Reader) error {
+	if err := n.room(); err != nil {
+		return err
+	}
+	draft, err := n.Objects.Create()
+	if err != nil {
+		return fmt.Errorf("create object: %w", err)
+	}
+	defer draft.Abort()
+	size, err := writePart10(draft, in, data)
+	if err != nil {
+		return fmt.Errorf("receive object: %w", err)
+	}
+	object, err := readObject(draft, size, in)
+	if err != nil {
+		return err
+	}
+	n.intake.lock(object.SOPInstanceUID)
+	defer n.intake.unlock(object.SOPInstanceUID)
+	known, err := n.knownObject(ctx, object.SOPInstanceUID)
+	if err != nil {
+		return fmt.Errorf("look up object: %w", err)
+	}
+	if known != nil {
+		same, err := n.sameBytes(draft, size, known)
+		if err != nil {
+			return fmt.Errorf("compare with the object that is there: %w", err)
+		}
+		if same {
+			n.Stats.Duplicates.Add(1)
+			return nil
+		}
+		object.Aside = true
+		n.Log.Warn("another object with a known SOP Instance UID was put aside; look at its sender",
+			zap.String("sop_instance_uid", object.SOPInstanceUID), zap.String("caller", in.Caller))
+	}
+	if object.Path, err = draft.Commit(object.SOPInstanceUID); err != nil {
+		return fmt.Errorf("commit object: %w", err)
+	}
+	n.Stats.Objects.Add(1)
+	n.Stats.ObjectBytes.Add(size)
+	n.enqueueObject(ctx, *object)
+	return nil
+}
+
+// writePart10 writes file meta and data set; the data set's bytes stay as they
+// came.
+func writePart10(w io.Writer, in Incoming, data io.Reader) (int64, error) {
+	meta, err := dicom.WriteMeta(w, dicom.Meta{SOPClassUID: in.SOPClassUID, SOPInstanceUID: in.SOPInstanceUID,
+		TransferSyntax: in.TransferSyntax, SourceAE: in.Caller})
+	if err != nil {
+		return 0, err
+	}
+	body, err := io.Copy(w, data)
+	return meta + body, err
+}
+
+// readObject scans a received Part 10 file and checks it against the command.
+func readObject(r io.ReaderAt, size int64, in Incoming) (*Object, error) {
+	scanned, err := dicom.Scan(r, size)
+	if err != nil {
+		return nil, &UnreadableError{Err: err}
+	}
+	o := ObjectOf(scanned, size, in.Caller)
+	switch {
+	case o.SOPInstanceUID != in.SOPInstanceUID:
+		return nil, &MismatchError{What: "SOP Instance UIDs"}
+	case o.SOPClassUID != in.SOPClassUID:
+		return nil, &MismatchError{What: "SOP Class UIDs"}
+	case o.Header.StudyUID == "" || o.Header.SeriesUID == "":
+		return nil, &UnreadableError{Err: errors.New("no Study or Series Instance UID; the sender must add them")}
+	}
+	return o, nil
+}
+
+// ObjectOf makes the index entry of a scanned object; its Path is not known yet.
+func ObjectOf(scanned *dicom.Object, size int64, caller string) *Object {
+	return &Object{SOPInstanceUID: scanned.String(dicom.SOPInstanceUID), SOPClassUID: scanned.String(dicom.SOPClassUID),
+		TransferSyntax: scanned.TransferSyntax, Size: size, Caller: caller, ReceivedAt: time.Now(), Header: HeaderOf(scanned)}
+}
+
+func (n *Node) knownObject(ctx context.Context, uid string) (known *Object, err error) {
+	if o := n.intake.find(uid); o != nil {
+		return o, nil
+	}
+	err = n.Index.View(ctx, func(tx Tx) error {
+		known, err = tx.Object(uid)
+		return err
+	})
+	return known, err
+}
+
+// sameBytes compares the data sets of a draft and of a stored object. The file
+// meta may differ: it names the sender.
+func (n *Node) sameBytes(draft io.ReaderAt, size int64, known *Object) (bool, error) {
+	file, err := n.Objects.Open(known.Path)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	a, err := dataSetBytes(draft, size)
+	if err != nil {
+		return false, err
+	}
+	b, err := dataSetBytes(file, file.Size())
+	if err != nil {
+		return false, err
+	}
+	return a.Size() == b.Size() && equalReaders(a, b), nil
+}
+
+func dataSetBytes(r io.ReaderAt, size int64) (*io.SectionReader, error) {
+	o, err := dicom.Scan(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return io.NewSectionReader(r, o.DataSetOffset, size-o.DataSetOffset), nil
+}
+
+func equalReaders(a, b io.Reader) bool {
+	bufA, bufB := make([]byte, 64<<10), make([]byte, 64<<10)
+	for {
+		nA, errA := io.ReadFull(a, bufA)
+		nB, errB := io.ReadFull(b, bufB)
+		if nA != nB || !bytes.Equal(bufA[:nA], bufB[:nB]) {
+			return false
+		}
+		if errA != nil || errB != nil {
+			return true // both have the same length
+		}
+	}
+}
+
+// indexer holds the objects that are on disk but not yet in the index, and
+// keeps two associations from storing one SOP instance at the same time.
+type indexer struct {
+	once    sync.Once
+	mu      sync.Mutex
+	freed   *sync.Cond
+	busy    map[string]bool    // SOP instances being compared and committed
+	pending map[string]*Object // committed, not indexed
+	queue   chan Object        // at most indexBacklog × about 1 KB
+}
+
+const (
+	indexBacklog = 4096 // objects whose index entry may lag; then C-STORE waits
+	indexBatch   = 256  // objects in one transaction
+)
+
+func (x *indexer) init() {
+	x.once.Do(func() {
+		x.freed = sync.NewCond(&x.mu)
+		x.busy, x.pending = map[string]bool{}, map[string]*Object{}
+		x.queue = make(chan Object, indexBacklog)
+	})
+}
+
+func (x *indexer) lock(uid string) {
+	x.init()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for x.busy[uid] {
+		x.freed.Wait()
+	}
+	x.busy[uid] = true
+}
+
+func (x *indexer) unlock(uid string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.busy, uid)
+	x.freed.Broadcast()
+}
+
+func (x *indexer) find(uid string) *Object {
+	x.init()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.pending[uid]
+}
+
+// enqueueObject hands a durable object to the index. When the node stops
+// first, the next start finds it on disk.
+func (n *Node) enqueueObject(ctx context.Context, o Object) {
+	if !o.Aside {
+		n.intake.mu.Lock()
+		n.intake.pending[o.SOPInstanceUID] = &o
+		n.intake.mu.Unlock()
+	}
+	select {
+	case n.intake.queue <- o:
+	case <-ctx.Done():
+	}
+}
+
+// indexObjects moves stored objects into the index, many in one transaction.
+func (n *Node) indexObjects(ctx context.Context) {
+	n.intake.init()
+	for {
+		batch := n.nextBatch(ctx)
+		if batch == nil {
+			return
+		}
+		for attempt := 1; ; attempt++ {
+			err := n.index(ctx, batch)
+			if err == nil || ctx.Err() != nil {
+				break
+			}
+			n.Log.Error("cannot index stored objects; trying again", zap.Int("objects", len(batch)), zap.Error(err))
+			rest(ctx, nil, time.Now().Add(retryDelay(attempt)))
+		}
+		n.intake.forget(batch)
+	}
+}
+
+func (x *indexer) forget(batch []Object) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, o := range batch {
+		delete(x.pending, o.SOPInstanceUID)
+	}
+}
+
+// nextBatch waits for an object and takes what else is there.
+func (n *Node) nextBatch(ctx context.Context) (batch []Object) {
+	select {
+	case <-ctx.Done():
+		return nil
+	case o := <-n.intake.queue:
+		batch = append(batch, o)
+	}
+	for len(batch) < indexBatch {
+		select {
+		case o := <-n.intake.queue:
+			batch = append(batch, o)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// index enters objects and what follows from them for their cases.
+func (n *Node) index(ctx context.Context, batch []Object) error {
+	return n.Index.Update(ctx, func(tx Tx) error {
+		var order []string
+		byStudy := map[string][]Object{}
+		for _, o := range batch {
+			if err := tx.AddObject(o); err != nil {
+				return err
+			}
+			if o.Aside {
+				continue
+			}
+			uid := o.Header.StudyUID
+			if byStudy[uid] == nil {
+				order = append(order, uid)
+			}
+			byStudy[uid] = append(byStudy[uid], o)
+		}
+		for _, uid := range order {
+			if err := n.joinObjects(tx, byStudy[uid], time.Now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,355 @@
+package node
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"concord/hl7"
+)
+
+// joinReport enters a report: it withdraws, replaces or begins the cases of
+// its report key, one for each study that it names.
+func (n *Node) joinReport(tx Tx, r *hl7.Report, now time.Time) error {
+	if !withdrawn(r.Status) && len(r.Blocks) == 0 && len(r.NotChecked) == 0 {
+		return nil // an order's status only: nothing to check
+	}
+	prior, err := tx.ReportCases(reportKey(r))
+	if err != nil {
+		return err
+	}
+	if withdrawn(r.Status) {
+		return n.withdraw(tx, prior, now)
+	}
+	for _, uid := range studyTargets(r) {
+		if err := n.joinStudy(tx, r, uid, prior, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// perOrder gives a report that answers several orders as one report for each.
+func perOrder(r *hl7.Report) []*hl7.Report {
+	first := *r
+	first.Further = nil
+	reports := []*hl7.Report{&first}
+	for _, order := range r.Further {
+		next := first
+		next.Order = order
+		reports = append(reports, &next)
+	}
+	return reports
+}
+
+// studyTargets lists the studies a report names by UID, or one empty entry
+// for a report that names its study by other keys only.
+func studyTargets(r *hl7.Report) []string {
+	if len(r.StudyUIDs) > 1 {
+		return r.StudyUIDs
+	}
+	return []string{strings.Join(r.StudyUIDs, "")}
+}
+
+// reportKey tells one report from another over its revisions: the sender with
+// the filler order number, or the next best key that the message has.
+func reportKey(r *hl7.Report) string {
+	key := cmp.Or(r.Filler, r.Placer, r.Accession, r.ControlID)
+	return strings.Join([]string{r.SendingFacility, r.SendingApplication, key}, "|")
+}
+
+// withdrawn says whether a result status (OBR-25, HL7 table 0123; OBX-11,
+// table 0085) takes a report back.
+func withdrawn(status string) bool { return status == "X" || status == "D" || status == "W" }
+
+func (n *Node) withdraw(tx Tx, prior []*Case, now time.Time) error {
+	for _, c := range prior {
+		if !c.Accepts(ReportWithdrawn) {
+			continue
+		}
+		if err := n.move(tx, c, ReportWithdrawn, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// joinStudy makes the case of a report and one of its studies, replacing the
+// case of the report's earlier revision.
+func (n *Node) joinStudy(tx Tx, r *hl7.Report, uid string, prior []*Case, now time.Time) error {
+	next := &Case{Revision: 1, ReportKey: reportKey(r), StudyUID: uid, Accession: r.Accession,
+		PatientID: r.Patient.ID, Modality: r.Modality, Report: r, CreatedAt: now}
+	for _, old := range prior {
+		if uid != "" && old.StudyUID != "" && old.StudyUID != uid {
+			continue
+		}
+		next.Revision = max(next.Revision, old.Revision+1)
+		next.StudyUID = cmp.Or(next.StudyUID, old.StudyUID)
+		if old.Accepts(ReportReplaced) {
+			if err := n.move(tx, old, ReportReplaced, now); err != nil {
+				return err
+			}
+		}
+	}
+	studies, err := n.findStudies(tx, r, next.StudyUID)
+	if err != nil {
+		return err
+	}
+	switch len(studies) {
+	case 0:
+		return n.awaitImages(tx, next, now)
+	case 1:
+		return n.attach(tx, next, &studies[0], now)
+	default:
+		next.State = Ambiguous
+		next.Reason = fmt.Sprintf("%d studies carry the keys of this report: choose one of them", len(studies))
+		return n.begin(tx, next, string(KeysConflict), now)
+	}
+}
+
+// findStudies looks for the study of a report by the strongest key that finds
+// one: study UID, accession number with its issuer, filler or placer number.
+func (n *Node) findStudies(tx Tx, r *hl7.Report, uid string) ([]Study, error) {
+	if uid != "" {
+		study, err := tx.Study(uid)
+		if err != nil || study == nil {
+			return nil, err
+		}
+		return []Study{*study}, nil
+	}
+	found, err := tx.FindStudies(StudyKeys{Accession: r.Accession, Placer: r.Placer, Filler: r.Filler})
+	if err != nil {
+		return nil, err
+	}
+	byAccession := func(s Study) bool {
+		return r.Accession != "" && s.Accession == r.Accession && issuersAgree(s.AccessionIssuer, r.AccessionIssuer)
+	}
+	byOrder := func(s Study) bool {
+		return (r.Filler != "" && s.Filler == r.Filler) || (r.Placer != "" && s.Placer == r.Placer)
+	}
+	for _, match := range []func(Study) bool{byAccession, byOrder} {
+		if studies := keep(found, match); len(studies) > 0 {
+			return studies, nil
+		}
+	}
+	return nil, nil
+}
+
+func keep(studies []Study, match func(Study) bool) (kept []Study) {
+	for _, s := range studies {
+		if match(s) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// issuersAgree is false only when both sides name an issuer and they differ.
+func issuersAgree(a, b string) bool { return a == "" || b == "" || strings.EqualFold(a, b) }
+
+// awaitImages begins a case whose images are not here yet.
+func (n *Node) awaitImages(tx Tx, c *Case, now time.Time) error {
+	c.State = WaitingImages
+	c.Reason = "no study with the keys of this report has arrived; check that the PACS forwards it"
+	if err := n.begin(tx, c, "report received", now); err != nil {
+		return err
+	}
+	return n.scheduleExpiry(tx, c, now)
+}
+
+// attach gives the report of next to its study: to the study's case that waits
+// for a report, or as a case of its own when the study has other reports.
+func (n *Node) attach(tx Tx, next *Case, study *Study, now time.Time) error {
+	cases, err := tx.StudyCases(study.UID)
+	if err != nil {
+		return err
+	}
+	adoptStudy(next, study)
+	for _, c := range cases {
+		if c.Report != nil || !c.Accepts(ReportArrived) {
+			continue
+		}
+		next.ID, next.CreatedAt, next.State = c.ID, c.CreatedAt, c.State
+		if err := n.move(tx, next, ReportArrived, now); err != nil {
+			return err
+		}
+		return n.scheduleSettle(tx, next, study, now)
+	}
+	next.State = Settling
+	if err := n.begin(tx, next, "report received", now); err != nil {
+		return err
+	}
+	return n.scheduleSettle(tx, next, study, now)
+}
+
+func adoptStudy(c *Case, s *Study) {
+	c.StudyUID, c.Reason = s.UID, ""
+	c.Modality = cmp.Or(s.Modality, c.Modality)
+	c.Accession = cmp.Or(s.Accession, c.Accession)
+	c.PatientID = cmp.Or(s.Patient.ID, c.PatientID)
+}
+
+// joinObjects enters indexed objects of one study.
+func (n *Node) joinObjects(tx Tx, objects []Object, now time.Time) error {
+	study, err := n.sumUp(tx, objects, now)
+	if err != nil {
+		return err
+	}
+	waiting, err := tx.WaitingFor(*study)
+	if err != nil {
+		return err
+	}
+	for _, c := range waiting {
+		adoptStudy(c, study)
+		if err := tx.PutCase(c); err != nil {
+			return err
+		}
+	}
+	cases, err := tx.StudyCases(study.UID)
+	if err != nil {
+		return err
+	}
+	if len(cases) == 0 {
+		return n.awaitReport(tx, study, now)
+	}
+	for _, c := range cases {
+		if err := n.imagesArrived(tx, c, study, objects, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sumUp adds the objects to their study's summary.
+func (n *Node) sumUp(tx Tx, objects []Object, now time.Time) (*Study, error) {
+	study, err := tx.Study(objects[0].Header.StudyUID)
+	if err != nil {
+		return nil, err
+	}
+	if study == nil {
+		study = &Study{UID: objects[0].Header.StudyUID}
+	}
+	for _, o := range objects {
+		h := &o.Header
+		if study.Patient == (Patient{}) {
+			study.Patient = h.Patient
+		}
+		setDefault(&study.Accession, h.Accession)
+		setDefault(&study.AccessionIssuer, h.AccessionIssuer)
+		setDefault(&study.Placer, h.Placer)
+		setDefault(&study.Filler, h.Filler)
+		if h.Frames > 0 {
+			setDefault(&study.Modality, h.Modality)
+		}
+		study.Objects++
+	}
+	study.LastObjectAt = now
+	return study, tx.PutStudy(study)
+}
+
+func (n *Node) awaitReport(tx Tx, study *Study, now time.Time) error {
+	c := &Case{Revision: 1, State: WaitingReport, CreatedAt: now}
+	adoptStudy(c, study)
+	c.Reason = "no report for this study has arrived; check that the RIS sends it"
+	if err := n.begin(tx, c, "images received", now); err != nil {
+		return err
+	}
+	return n.scheduleExpiry(tx, c, now)
+}
+
+// imagesArrived moves one case of a study that received objects. A case that
+// was judged already gets a new revision when the late objects hold pictures.
+func (n *Node) imagesArrived(tx Tx, c *Case, study *Study, objects []Object, now time.Time) error {
+	if !c.Accepts(ImagesArrived) {
+		return nil
+	}
+	if transitions[c.State][ImagesArrived] == Superseded {
+		if !anyPicture(objects) {
+			return nil
+		}
+		next := &Case{Revision: c.Revision + 1, ReportKey: c.ReportKey, Report: c.Report, State: Settling, CreatedAt: now}
+		adoptStudy(next, study)
+		if err := n.move(tx, c, ImagesArrived, now); err != nil {
+			return err
+		}
+		if err := n.begin(tx, next, "images received after judging", now); err != nil {
+			return err
+		}
+		return n.scheduleSettle(tx, next, study, now)
+	}
+	before := c.State
+	if before == WaitingImages || before == Expired {
+		adoptStudy(c, study)
+	}
+	if before == Expired && c.Report == nil {
+		return nil // still no report: a later one revives the case
+	}
+	if err := c.Apply(ImagesArrived); err != nil {
+		return err
+	}
+	if c.State != before {
+		if err := n.record(tx, c, string(ImagesArrived), now); err != nil {
+			return err
+		}
+	}
+	if c.State == Settling {
+		return n.scheduleSettle(tx, c, study, now)
+	}
+	return nil
+}
+
+func anyPicture(objects []Object) bool {
+	for _, o := range objects {
+		if o.Header.Frames > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// begin stores a new case with the first line of its timeline.
+func (n *Node) begin(tx Tx, c *Case, event string, now time.Time) error {
+	c.UpdatedAt = now
+	if err := tx.AddCase(c); err != nil {
+		return err
+	}
+	return tx.AddEvent(c.ID, CaseEvent{At: now, Event: event + " → " + string(c.State)})
+}
+
+// move applies an event to a stored case.
+func (n *Node) move(tx Tx, c *Case, e Event, now time.Time) error {
+	if err := c.Apply(e); err != nil {
+		return err
+	}
+	return n.record(tx, c, string(e), now)
+}
+
+func (n *Node) record(tx Tx, c *Case, event string, now time.Time) error {
+	c.UpdatedAt = now
+	if err := tx.PutCase(c); err != nil {
+		return err
+	}
+	return tx.AddEvent(c.ID, CaseEvent{At: now, Event: event + " → " + string(c.State)})
+}
+
+// scheduleSettle sets the quiet timer: it runs from the study's last object.
+func (n *Node) scheduleSettle(tx Tx, c *Case, study *Study, now time.Time) error {
+	due := study.LastObjectAt.Add(n.Config.Quiet)
+	if due.Before(now) {
+		due = now
+	}
+	return tx.AddJob(Job{Queue: settleQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: due})
+}
+
+func (n *Node) scheduleExpiry(tx Tx, c *Case, now time.Time) error {
+	if n.Config.Expire == 0 {
+		return nil
+	}
+	return tx.AddJob(Job{Queue: expireQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now.Add(n.Config.Expire)})
+}
+
+func caseKey(id int64) string { return strconv.FormatInt(id, 10) }
+
+func parseKey(key string) (int64, error) { return strconv.ParseInt(key, 10, 64) }

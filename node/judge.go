@@ -1,0 +1,207 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"slices"
+
+	"concord/hl7"
+	"concord/inference"
+	"concord/node/report"
+)
+
+// Judge asks of every statement of a report whether the images support it:
+// rules from the headers first, then the model with the pictures. It keeps no
+// state of its own; the same case gives the same judgement.
+type Judge struct {
+	Model     *inference.Model // nil: no pack is loaded, and the verdicts say so
+	Open      func(path string) (ObjectFile, error)
+	MaxImages int // pictures of one case at most; 0: 8
+}
+
+// Judgement is what a judge says about one case.
+type Judgement struct {
+	Language   string // of the report: en or zh
+	Statements []Statement
+	Flags      []Flag
+	Pack       string
+}
+
+// Judge judges a report against the objects of its study.
+func (j *Judge) Judge(ctx context.Context, r *hl7.Report, objects []Object) (*Judgement, error) {
+	text := report.Read(blocksOf(r))
+	words := wordsIn(text.Language)
+	out := &Judgement{Language: text.Language, Pack: j.pack()}
+	for i := range text.Statements {
+		out.Statements = append(out.Statements, statementOf(r, &text.Statements[i]))
+	}
+	out.Flags = ruleFlags(report.Check(text, factsOf(r, objects)))
+	if slices.ContainsFunc(out.Flags, func(f Flag) bool { return f.Code == identityMismatch }) {
+		holdBack(out.Statements, words.identityHeld)
+		return out, nil
+	}
+	if err := j.askModel(ctx, out, text, objects, words); err != nil {
+		return nil, err
+	}
+	out.Flags = append(out.Flags, modelFlags(out.Statements, words)...)
+	return out, nil
+}
+
+// identityMismatch is the code of a report and images of two patients; its
+// images say nothing about the report, so no verdict is given.
+const identityMismatch = "CC105"
+
+func (j *Judge) pack() string {
+	if j.Model == nil {
+		return ""
+	}
+	return j.Model.Name() + " sha256:" + j.Model.Digest()[:12]
+}
+
+func holdBack(statements []Statement, reason string) {
+	for i := range statements {
+		statements[i].Verdict, statements[i].Reason = NotJudged, reason
+	}
+}
+
+func statementOf(r *hl7.Report, s *report.Statement) Statement {
+	out := Statement{N: s.N, Section: s.Section, Paragraph: s.Paragraph, Text: s.Text,
+		Locator: r.Locator(&r.Blocks[s.Block], s.Start, s.End), Terms: []Term{}, Images: []ImageRef{}}
+	for _, t := range s.Terms {
+		out.Terms = append(out.Terms, Term{Concept: t.Concept, Kind: t.Kind, Text: t.Text})
+	}
+	if !s.Judge {
+		out.Verdict, out.Reason = NotJudged, s.Skip
+	}
+	return out
+}
+
+func ruleFlags(findings []report.Finding) (flags []Flag) {
+	for _, f := range findings {
+		flags = append(flags, Flag{Code: f.Code, Rule: f.Rule, Severity: Severity(f.Severity), Statement: f.Statement, Text: f.Text})
+	}
+	return flags
+}
+
+// supportRule is the rule identifier of flags that come from the model.
+const supportRule = "VLM-SUPPORT"
+
+func modelFlags(statements []Statement, words *words) (flags []Flag) {
+	for _, s := range statements {
+		if s.Verdict == No {
+			flags = append(flags, Flag{Code: "CC100", Rule: supportRule, Severity: Warning, Statement: s.N, Text: words.mismatch(s)})
+		}
+	}
+	return flags
+}
+
+// askModel fills the verdicts that no rule has settled.
+func (j *Judge) askModel(ctx context.Context, out *Judgement, text *report.Report, objects []Object, words *words) error {
+	var open []int // statements to ask about
+	for i := range out.Statements {
+		if out.Statements[i].Verdict == "" {
+			open = append(open, i)
+		}
+	}
+	giveUp := func(reason string) error {
+		for _, i := range open {
+			out.Statements[i].Verdict, out.Statements[i].Reason = NotJudged, reason
+		}
+		return nil
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	if j.Model == nil {
+		return giveUp(words.noPack)
+	}
+	pictures, problem := j.pictures(ctx, objects, words)
+	if len(pictures) == 0 {
+		return giveUp(problem)
+	}
+	questions := make([]inference.Statement, len(open))
+	for k, i := range open {
+		questions[k] = Question(&text.Statements[i])
+	}
+	images, err := j.encode(ctx, pictures)
+	if err != nil {
+		return err
+	}
+	scores, err := j.Model.Score(ctx, images, questions)
+	if err != nil {
+		return fmt.Errorf("ask the model: %w", err)
+	}
+	for k, i := range open {
+		combine(&out.Statements[i], pictures, func(p int) inference.Score { return scores[p][k] }, words)
+	}
+	return nil
+}
+
+// Question is what the model is asked about a statement.
+func Question(s *report.Statement) inference.Statement {
+	return inference.Statement{Text: s.Text, English: s.English, Language: s.Language, Negated: s.Negated}
+}
+
+func (j *Judge) encode(ctx context.Context, pictures []picture) ([]*inference.Encoded, error) {
+	images := make([]*inference.Encoded, len(pictures))
+	for i := range pictures {
+		var err error
+		if images[i], err = j.Model.EncodeImage(ctx, pictures[i].image); err != nil {
+			return nil, fmt.Errorf("encode picture %d of %d: %w", i+1, len(pictures), err)
+		}
+	}
+	return images, nil
+}
+
+// combine makes one verdict of the scores over several pictures: support
+// anywhere supports; a contradiction counts only when every picture that could
+// be judged contradicts.
+func combine(s *Statement, pictures []picture, score func(p int) inference.Score, words *words) {
+	byLabel := map[string][]int{}
+	best := map[string]float64{}
+	for p := range pictures {
+		sc := score(p)
+		byLabel[sc.Label] = append(byLabel[sc.Label], p)
+		best[sc.Label] = max(best[sc.Label], sc.Confidence)
+	}
+	refs := func(l string) (out []ImageRef) {
+		for _, p := range byLabel[l] {
+			out = append(out, pictures[p].ref)
+		}
+		return out
+	}
+	yes, no, maybe := len(byLabel[inference.Yes]), len(byLabel[inference.No]), len(byLabel[inference.Maybe])
+	switch {
+	case yes > 0:
+		s.Verdict, s.Confidence, s.Images = Yes, best[inference.Yes], refs(inference.Yes)
+	case no > 0 && maybe == 0:
+		s.Verdict, s.Images = No, refs(inference.No)
+		s.Confidence = 1
+		for _, p := range byLabel[inference.No] { // no stronger than its weakest picture
+			s.Confidence = min(s.Confidence, score(p).Confidence)
+		}
+	case no+maybe > 0:
+		s.Verdict, s.Reason = Maybe, words.undecided
+		s.Images = append(refs(inference.Maybe), refs(inference.No)...)
+		s.Confidence = max(best[inference.Maybe], 0)
+		if maybe > 0 {
+			s.Reason = firstNonEmpty(score(byLabel[inference.Maybe][0]).Reason, s.Reason)
+		}
+	default:
+		s.Verdict, s.Reason = NotJudged, score(0).Reason
+	}
+}
+
+func firstNonEmpty(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// picture is one picture as the model sees it.
+type picture struct {
+	ref   ImageRef
+	image image.Image
+}

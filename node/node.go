@@ -1,0 +1,221 @@
+// Package node joins studies to reports, has them judged and sends the results
+// out. It is the domain of Concord: a Case is one study with one revision of
+// its report, and moves along a state table that is data.
+//
+// ReceiveObject and ReceiveMessage take what the network brings and return
+// after it is durable; Run works on what they committed. Everything in between
+// is a job in the index, so a process that dies loses nothing.
+package node
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"concord/hl7"
+)
+
+// The queues of jobs. Each destination has one more, see deliverQueue.
+const (
+	settleQueue = "settle"
+	judgeQueue  = "judge"
+	expireQueue = "expire"
+)
+
+// jobLease is how long a job of a dead process rests before another takes it.
+const jobLease = 15 * time.Second
+
+// Config is what a site decides about its node.
+type Config struct {
+	Quiet          time.Duration // a study is complete when no object came for so long
+	Expire         time.Duration // a case gives up waiting for its other half; 0: never
+	Shadow         bool          // judge and record, send nothing
+	DefaultCharset string        // of HL7 messages without MSH-18
+	Mapping        hl7.Mapping   // which fields hold the keys of the join
+	Site           Site
+	Destinations   []Destination
+	JudgeWorkers   int     // cases judged at once; 0: one
+	HighWatermark  float64 // used share of the disk from which on nothing more is taken in; 0: none
+}
+
+// Site is how the node calls itself in what it sends.
+type Site struct {
+	Name     string // part of every UID that is derived
+	Issuer   string // assigning authority of identifiers without one
+	AETitle  string
+	Language string // of results: en or zh; empty: each report's own
+	Version  string // of the software
+}
+
+// FullError says that the disk has no room: the sender shall try again later
+// (C-STORE status A700H, MSA-1 AE).
+type FullError struct{ Used, Limit float64 }
+
+func (e *FullError) Error() string {
+	return fmt.Sprintf("the disk is %.0f %% full (limit %.0f %%); free space or raise retention.high_watermark",
+		100*e.Used, 100*e.Limit)
+}
+
+// room is an error when the disk is fuller than the site allows.
+func (n *Node) room() error {
+	if n.Config.HighWatermark == 0 {
+		return nil
+	}
+	used, err := n.Objects.Usage()
+	if err != nil {
+		return fmt.Errorf("measure the disk: %w", err)
+	}
+	if used > n.Config.HighWatermark {
+		return &FullError{Used: used, Limit: n.Config.HighWatermark}
+	}
+	return nil
+}
+
+// Node is the running product. Its fields are set before Run.
+type Node struct {
+	Config  Config
+	Index   Index
+	Objects ObjectStore
+	Judge   *Judge
+	Log     *zap.Logger
+	Stats   Stats
+
+	intake  indexer
+	wakers  sync.Map // queue name → chan struct{} of capacity 1
+	started atomic.Bool
+}
+
+// Stats counts what passed since the start.
+type Stats struct {
+	Objects, ObjectBytes, Duplicates, ObjectsRefused atomic.Int64
+	Messages, MessagesQuarantined                    atomic.Int64
+	CasesJudged, Flags                               atomic.Int64
+	Delivered, DeliveriesRetried, DeliveriesDead     atomic.Int64
+}
+
+// Wake tells the workers of a queue that a job was committed. The index calls it.
+func (n *Node) Wake(queue string) {
+	select {
+	case n.waker(queue) <- struct{}{}:
+	default: // a wake-up is already on its way
+	}
+}
+
+func (n *Node) waker(queue string) chan struct{} {
+	c, _ := n.wakers.LoadOrStore(queue, make(chan struct{}, 1))
+	return c.(chan struct{})
+}
+
+// Run works until ctx ends. It first indexes stored objects that a crash kept
+// from the index.
+func (n *Node) Run(ctx context.Context) error {
+	if !n.started.CompareAndSwap(false, true) {
+		return fmt.Errorf("node: Run was called twice")
+	}
+	var running sync.WaitGroup
+	start := func(queue string, fifo bool, do func(context.Context, *Job) error) {
+		running.Go(func() { n.work(ctx, queue, fifo, do) })
+	}
+	start(settleQueue, false, n.settle)
+	start(expireQueue, false, n.expire)
+	for range max(1, n.Config.JudgeWorkers) {
+		start(judgeQueue, false, n.judgeCase)
+	}
+	for _, d := range n.Config.Destinations {
+		start(deliverQueue(d.Name), true, func(ctx context.Context, j *Job) error { return n.deliver(ctx, d, j) })
+	}
+	running.Wait()
+	return nil
+}
+
+// work claims and does the jobs of one queue, one at a time.
+func (n *Node) work(ctx context.Context, queue string, fifo bool, do func(context.Context, *Job) error) {
+	wake := n.waker(queue)
+	for ctx.Err() == nil {
+		job, next, err := n.claim(ctx, queue, fifo)
+		if err != nil && ctx.Err() == nil {
+			n.Log.Error("cannot claim a job; trying again", zap.String("queue", queue), zap.Error(err))
+			next = time.Now().Add(time.Second)
+		}
+		if job == nil {
+			rest(ctx, wake, next)
+			continue
+		}
+		n.do(ctx, job, do)
+	}
+}
+
+// rest waits for a wake-up, the time of the next job or the end of ctx.
+func rest(ctx context.Context, wake <-chan struct{}, next time.Time) {
+	var due <-chan time.Time
+	if !next.IsZero() {
+		timer := time.NewTimer(time.Until(next))
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-due:
+	}
+}
+
+func (n *Node) claim(ctx context.Context, queue string, fifo bool) (job *Job, next time.Time, err error) {
+	err = n.Index.Update(ctx, func(tx Tx) error {
+		var err error
+		job, next, err = tx.ClaimJob(queue, fifo, time.Now(), jobLease)
+		return err
+	})
+	return job, next, err
+}
+
+// do runs one job and keeps its lease fresh meanwhile. A job that fails goes
+// back to the queue.
+func (n *Node) do(ctx context.Context, job *Job, do func(context.Context, *Job) error) {
+	done := make(chan struct{})
+	defer close(done)
+	go n.keepLease(ctx, job.ID, done)
+	err := n.guard(ctx, job, do)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	wait := retryDelay(job.Attempts)
+	n.Log.Error("job failed; it will be tried again", zap.String("queue", job.Queue),
+		zap.Int64("case", job.CaseID), zap.Duration("in", wait), zap.Error(err))
+	if err := n.Index.Update(ctx, func(tx Tx) error { return tx.RetryJob(job.ID, time.Now().Add(wait)) }); err != nil {
+		n.Log.Error("cannot give the job back; its lease will run out", zap.Int64("case", job.CaseID), zap.Error(err))
+	}
+}
+
+// guard turns a panic of one case into that case's error.
+func (n *Node) guard(ctx context.Context, job *Job, do func(context.Context, *Job) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			n.Log.Error("panic in a job", zap.String("queue", job.Queue), zap.Int64("case", job.CaseID), zap.Stack("stack"))
+			err = fmt.Errorf("internal error in %s", job.Queue) // r may hold report text
+		}
+	}()
+	return do(ctx, job)
+}
+
+func (n *Node) keepLease(ctx context.Context, id int64, done <-chan struct{}) {
+	ticker := time.NewTicker(jobLease / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			err := n.Index.Update(ctx, func(tx Tx) error { return tx.RenewJob(id, now.Add(jobLease)) })
+			if err != nil && ctx.Err() == nil {
+				n.Log.Warn("cannot renew a job's lease", zap.Error(err))
+			}
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"concord/dicom"
+	"concord/dicom/pixel"
+)
+
+const defaultMaxImages = 8
+
+// frame is a picture that may be shown: one frame of one object.
+type frame struct {
+	object *Object
+	number int // from 1
+}
+
+// pictures renders the frames that a case is judged by. When there are none it
+// returns the reason in the report's language.
+func (j *Judge) pictures(ctx context.Context, objects []Object, words *words) (out []picture, problem string) {
+	budget := j.MaxImages
+	if budget == 0 {
+		budget = defaultMaxImages
+	}
+	problem = words.noPictures
+	for _, f := range chooseFrames(objects, budget) {
+		if ctx.Err() != nil {
+			return nil, ctx.Err().Error()
+		}
+		p, err := j.render(f)
+		if err != nil {
+			problem = words.badPicture(f, err)
+			continue
+		}
+		p.ref.Position = len(out) + 1
+		out = append(out, p)
+	}
+	return out, problem
+}
+
+// chooseFrames spreads the budget evenly over the series that may show
+// something, and within a series over its frames.
+func chooseFrames(objects []Object, budget int) (chosen []frame) {
+	var order []string
+	series := map[string][]frame{}
+	for i := range objects {
+		o := &objects[i]
+		if o.Header.Frames < 1 || !shows(o) {
+			continue
+		}
+		uid := o.Header.SeriesUID
+		if series[uid] == nil {
+			order = append(order, uid)
+		}
+		for n := 1; n <= o.Header.Frames; n++ {
+			series[uid] = append(series[uid], frame{o, n})
+		}
+	}
+	for i, uid := range order {
+		share := (budget - len(chosen)) / (len(order) - i)
+		if share < 1 {
+			share = min(1, budget-len(chosen))
+		}
+		for _, k := range pixel.SpreadFrames(len(series[uid]), share) {
+			chosen = append(chosen, series[uid][k-1])
+		}
+	}
+	return chosen
+}
+
+// shows is false for pictures that do not depict the patient as the report
+// describes it: localizers, dose sheets, screen saves.
+func shows(o *Object) bool {
+	return pixel.Displayable(o.SOPClassUID, o.Header.Modality, o.Header.ImageType)
+}
+
+// errQuality says that a picture shows nothing that could be judged.
+type errQuality struct{ reason string }
+
+func (e *errQuality) Error() string { return "picture quality: " + e.reason }
+
+func (j *Judge) render(f frame) (picture, error) {
+	file, err := j.Open(f.object.Path)
+	if err != nil {
+		return picture{}, fmt.Errorf("open object: %w", err)
+	}
+	defer file.Close()
+	scanned, err := dicom.Scan(file, file.Size())
+	if err != nil {
+		return picture{}, fmt.Errorf("scan object: %w", err)
+	}
+	source, err := pixel.Open(file, file.Size(), scanned)
+	if err != nil {
+		return picture{}, err
+	}
+	img, err := source.Frame(f.number, pixel.Window{})
+	if err != nil {
+		return picture{}, err
+	}
+	if ok, reason := pixel.Quality(img); !ok {
+		return picture{}, &errQuality{reason}
+	}
+	h := &f.object.Header
+	return picture{image: img, ref: ImageRef{SOPUID: f.object.SOPInstanceUID, SOPClassUID: f.object.SOPClassUID,
+		SeriesUID: h.SeriesUID, SeriesNumber: h.SeriesNumber, InstanceNumber: h.InstanceNumber, Frame: f.number}}, nil
+}
+
+// isQuality says whether an error is about what the picture shows.
+func isQuality(err error) bool {
+	var q *errQuality
+	return errors.As(err, &q)
+}

@@ -1,0 +1,102 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+)
+
+// States lists the states of a case in the order of the way through.
+var States = []State{WaitingReport, WaitingImages, Ambiguous, Settling, Ready, Judging, Judged, Delivering, Done,
+	Withdrawn, Superseded, Expired, Failed}
+
+// CaseView is a case with what happened to it, as the API shows it.
+type CaseView struct {
+	*Case
+	Deliveries []Delivery
+	Timeline   []CaseEvent
+}
+
+// MarshalJSON writes the case's own fields with deliveries and timeline beside.
+func (v *CaseView) MarshalJSON() ([]byte, error) {
+	own, err := json.Marshal(v.Case)
+	if err != nil {
+		return nil, err
+	}
+	added, err := json.Marshal(struct {
+		Deliveries []Delivery  `json:"deliveries"`
+		Timeline   []CaseEvent `json:"timeline"`
+	}{orEmpty(v.Deliveries), orEmpty(v.Timeline)})
+	if err != nil {
+		return nil, err
+	}
+	return append(append(own[:len(own)-1], ','), added[1:]...), nil
+}
+
+// Cases lists cases, newest first.
+func (n *Node) Cases(ctx context.Context, filter CaseFilter) ([]*CaseView, error) {
+	views := []*CaseView{}
+	err := n.Index.View(ctx, func(tx Tx) error {
+		cases, err := tx.Cases(filter)
+		if err != nil {
+			return err
+		}
+		for _, c := range cases {
+			view, err := viewOf(tx, c)
+			if err != nil {
+				return err
+			}
+			views = append(views, view)
+		}
+		return nil
+	})
+	return views, err
+}
+
+// Case returns one case, or nil when there is none with the ID.
+func (n *Node) Case(ctx context.Context, id int64) (view *CaseView, err error) {
+	err = n.Index.View(ctx, func(tx Tx) error {
+		c, err := tx.Case(id)
+		if err != nil || c == nil {
+			return err
+		}
+		view, err = viewOf(tx, c)
+		return err
+	})
+	return view, err
+}
+
+func viewOf(tx Tx, c *Case) (view *CaseView, err error) {
+	view = &CaseView{Case: c}
+	if view.Deliveries, err = tx.CaseDeliveries(c.ID); err != nil {
+		return nil, err
+	}
+	view.Timeline, err = tx.Timeline(c.ID)
+	return view, err
+}
+
+// CountCases counts the cases of each state.
+func (n *Node) CountCases(ctx context.Context) (counts map[State]int, err error) {
+	err = n.Index.View(ctx, func(tx Tx) error {
+		counts, err = tx.CountCases()
+		return err
+	})
+	return counts, err
+}
+
+// Object finds a stored instance with its file, or nil when there is none. The
+// caller closes the file.
+func (n *Node) Object(ctx context.Context, sopInstanceUID string) (*Object, ObjectFile, error) {
+	o, err := n.knownObject(ctx, sopInstanceUID)
+	if err != nil || o == nil {
+		return nil, nil, err
+	}
+	file, err := n.Objects.Open(o.Path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return o, file, nil
+}
+
+// NewReader reads an object's file from its beginning.
+func NewReader(f ObjectFile) io.ReadSeeker { return io.NewSectionReader(f, 0, f.Size()) }

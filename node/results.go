@@ -1,0 +1,254 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"concord/dicom"
+	"concord/dicom/sr"
+)
+
+const manufacturer = "Concord Project"
+
+// results makes the deliveries of a judged case: one for each destination.
+// Each is encoded once; a retry sends the same bytes.
+func (n *Node) results(ctx context.Context, c *Case, j *Judgement, objects []Object) ([]Delivery, error) {
+	if n.Config.Shadow || len(objects) == 0 {
+		return nil, nil
+	}
+	predecessor, err := n.predecessor(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	r := &result{site: n.Config.Site, c: c, objects: objects, at: time.Now(), words: n.wordsFor(j), corrects: predecessor != nil}
+	document := r.document(predecessor)
+	payload, err := sr.Encode(document)
+	if err != nil {
+		return nil, fmt.Errorf("write the Structured Report: %w", err)
+	}
+	var out []Delivery
+	for _, d := range n.Config.Destinations {
+		delivery := Delivery{Destination: d.Name, Kind: d.Kind, UID: document.SOPInstanceUID, Payload: payload}
+		if d.Kind == ORU {
+			delivery.UID = r.controlID(d.Name)
+			if delivery.Payload, err = r.message(d, document.SOPInstanceUID); err != nil {
+				return nil, fmt.Errorf("write the ORU for %s: %w", d.Name, err)
+			}
+		}
+		out = append(out, delivery)
+	}
+	return out, nil
+}
+
+func (n *Node) wordsFor(j *Judgement) *words {
+	return wordsIn(cmp.Or(n.Config.Site.Language, j.Language))
+}
+
+// predecessor finds the Structured Report that the case's one supersedes.
+func (n *Node) predecessor(ctx context.Context, c *Case) (prior *Delivery, err error) {
+	if c.Revision == 1 {
+		return nil, nil
+	}
+	err = n.Index.View(ctx, func(tx Tx) error {
+		cases, err := tx.ReportCases(c.ReportKey)
+		if err != nil {
+			return err
+		}
+		newest := 0
+		for _, old := range cases {
+			if old.StudyUID != c.StudyUID || old.Revision >= c.Revision || old.Revision <= newest {
+				continue
+			}
+			deliveries, err := tx.CaseDeliveries(old.ID)
+			if err != nil {
+				return err
+			}
+			i := slices.IndexFunc(deliveries, func(d Delivery) bool { return d.Kind == SR })
+			if i >= 0 {
+				prior, newest = &deliveries[i], old.Revision
+			}
+		}
+		return nil
+	})
+	return prior, err
+}
+
+// result writes what one case's destinations get.
+type result struct {
+	site    Site
+	c       *Case
+	objects []Object
+	at      time.Time
+	words   *words
+
+	corrects bool // an earlier revision's result may be at the destinations
+}
+
+// pipeline identifies what came to the verdicts; another pipeline is another
+// Structured Report.
+func (r *result) pipeline() string { return r.site.Version + " " + r.c.Pack }
+
+func (r *result) seriesUID() string {
+	return sr.SeriesUID(r.site.Name, r.c.StudyUID, r.c.ReportKey)
+}
+
+// controlID is MSH-10 for a destination: the same for the same revision and
+// pipeline, at most 20 characters (HL7 2.5.1 chapter 2.14.9.10).
+func (r *result) controlID(destination string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{r.seriesUID(), strconv.Itoa(r.c.Revision), r.pipeline(), destination}, "\x00")))
+	return "CC" + strings.ToUpper(hex.EncodeToString(sum[:9]))
+}
+
+func (r *result) deviceUID() string { return dicom.DeriveUID("device", r.site.Name) }
+
+func (r *result) summary() string {
+	counts := map[Verdict]int{}
+	for _, s := range r.c.Statements {
+		counts[s.Verdict]++
+	}
+	text := fmt.Sprintf(r.words.summary, len(r.c.Statements), counts[Yes], counts[No], counts[Maybe], counts[NotJudged], len(r.c.Flags))
+	return strings.Join(append([]string{text}, r.c.Report.NotChecked...), " ")
+}
+
+func (r *result) assessment() sr.Assessment {
+	switch {
+	case len(r.c.Flags) > 0:
+		return sr.Flagged
+	case slices.ContainsFunc(r.c.Statements, func(s Statement) bool { return s.Verdict != NotJudged }):
+		return sr.NotFlagged
+	}
+	return sr.Incomplete
+}
+
+// flagOf is the model's flag on a statement, nil when there is none.
+func (r *result) flagOf(s *Statement) *Flag {
+	for i := range r.c.Flags {
+		if f := &r.c.Flags[i]; f.Rule == supportRule && f.Statement == s.N {
+			return f
+		}
+	}
+	return nil
+}
+
+// sourceReport identifies the checked report for both forms of result.
+func (r *result) sourceReport() string {
+	report := r.c.Report
+	return fmt.Sprintf("MSH-10=%s; OBR-3=%s; OBR-25=%s", report.ControlID, report.Filler, report.Status)
+}
+
+func (r *result) document(predecessor *Delivery) *sr.Document {
+	h := &r.objects[0].Header
+	d := &sr.Document{
+		SOPClassUID: sr.Comprehensive3D, SeriesUID: r.seriesUID(), Revision: r.c.Revision,
+		SOPInstanceUID: sr.InstanceUID(r.site.Name, r.c.StudyUID, r.c.ReportKey, r.c.Revision, r.pipeline(), sr.Comprehensive3D),
+		ContentTime:    r.at, Language: r.words.language,
+		Patient: sr.Patient{Name: h.Patient.Name, ID: h.Patient.ID, Issuer: h.Patient.Issuer,
+			BirthDate: h.Patient.BirthDate, Sex: h.Patient.Sex},
+		Study: sr.Study{UID: r.c.StudyUID, ID: h.StudyID, Date: h.StudyDate, Time: h.StudyTime, TimezoneOffset: h.TimezoneOffset,
+			Accession: h.Accession, AccessionIssuer: sr.Issuer{Namespace: h.AccessionIssuer},
+			ReferringPhysician: h.ReferringPhysician, Description: h.StudyDescription},
+		Request: sr.Request{PlacerNumber: h.Placer, FillerNumber: h.Filler, ProcedureID: h.RequestedProcedureID,
+			Description: h.RequestedProcedure},
+		Device: sr.Device{UID: r.deviceUID(), Name: r.site.AETitle, Manufacturer: manufacturer,
+			Model: "Concord", Serial: r.site.Name, Software: r.site.Version, Institution: h.InstitutionName},
+		Images: r.evidence(), Assessment: r.assessment(), Summary: r.summary(),
+		SourceReport: r.sourceReport(), UseLimitation: r.words.limitation,
+	}
+	if predecessor != nil {
+		d.Predecessor = &sr.Reference{SOPClassUID: sr.Comprehensive3D, SOPInstanceUID: predecessor.UID,
+			SeriesUID: r.seriesUID(), StudyUID: r.c.StudyUID}
+	}
+	for i := range r.c.Statements {
+		d.Groups = append(d.Groups, r.statementGroup(&r.c.Statements[i]))
+	}
+	for i := range r.c.Flags {
+		if f := &r.c.Flags[i]; f.Rule != supportRule {
+			d.Groups = append(d.Groups, r.ruleGroup(f))
+		}
+	}
+	return d
+}
+
+// evidence lists the images that verdicts rest on; when none does, the first
+// picture, for a report without evidence says nothing of its study.
+func (r *result) evidence() (images []sr.Image) {
+	used := map[string]bool{}
+	for _, s := range r.c.Statements {
+		for _, ref := range s.Images {
+			used[ref.SOPUID] = true
+		}
+	}
+	for _, o := range r.objects {
+		if !used[o.SOPInstanceUID] && (len(used) > 0 || len(images) > 0 || o.Header.Frames < 1) {
+			continue
+		}
+		images = append(images, sr.Image{Modality: o.Header.Modality, Region: sr.Region(o.Header.BodyPart),
+			Reference: sr.Reference{SOPClassUID: o.SOPClassUID, SOPInstanceUID: o.SOPInstanceUID,
+				SeriesUID: o.Header.SeriesUID, StudyUID: o.Header.StudyUID}})
+	}
+	return images
+}
+
+func (r *result) statementGroup(s *Statement) sr.Group {
+	id := fmt.Sprintf("STMT-%03d", s.N)
+	g := sr.Group{TrackingID: id, TrackingUID: sr.TrackingUID(r.c.StudyUID, r.c.ReportKey, id), Finding: sr.Code{Value: "CC100"},
+		Algorithm: sr.Algorithm{Name: "concord-vlm", Version: cmp.Or(r.c.Pack, "no model pack"), Manufacturer: manufacturer},
+		Images:    r.imageRefs(s.Images), Statement: s.Text, Segment: s.Paragraph, Locator: s.Locator, Comment: s.Reason}
+	if s.Verdict != NotJudged {
+		percent := 100 * s.Confidence
+		g.Supported, g.Certainty = sr.Verdict(s.Verdict), &percent
+	}
+	if f := r.flagOf(s); f != nil {
+		g.Severity, g.Rule, g.Comment = srSeverity(f.Severity), f.Rule, f.Text
+	}
+	return g
+}
+
+func (r *result) ruleGroup(f *Flag) sr.Group {
+	id := fmt.Sprintf("%s-%03d", f.Rule, f.Statement)
+	g := sr.Group{TrackingID: id, TrackingUID: sr.TrackingUID(r.c.StudyUID, r.c.ReportKey, id),
+		Finding:   sr.Code{Value: f.Code, Meaning: f.Meaning},
+		Algorithm: sr.Algorithm{Name: "concord-rules", Version: r.site.Version, Manufacturer: manufacturer},
+		Supported: sr.No, Severity: srSeverity(f.Severity), Rule: f.Rule, Comment: f.Text}
+	if f.Statement > 0 {
+		s := &r.c.Statements[f.Statement-1]
+		g.Statement, g.Segment, g.Locator = s.Text, s.Paragraph, s.Locator
+	}
+	return g
+}
+
+// imageRefs groups frames by their instance.
+func (r *result) imageRefs(refs []ImageRef) (out []sr.ImageRef) {
+	frames := map[string]int{}
+	for _, o := range r.objects {
+		frames[o.SOPInstanceUID] = o.Header.Frames
+	}
+	for _, ref := range refs {
+		i := slices.IndexFunc(out, func(o sr.ImageRef) bool { return o.SOPInstanceUID == ref.SOPUID })
+		if i < 0 {
+			out = append(out, sr.ImageRef{SOPInstanceUID: ref.SOPUID})
+			i = len(out) - 1
+		}
+		if frames[ref.SOPUID] > 1 {
+			out[i].Frames = append(out[i].Frames, ref.Frame)
+		}
+	}
+	return out
+}
+
+func srSeverity(s Severity) sr.Severity {
+	switch s {
+	case Critical:
+		return sr.Critical
+	case Warning:
+		return sr.Warning
+	}
+	return sr.Information
+}

@@ -1,0 +1,87 @@
+package node
+
+import (
+	"cmp"
+	"time"
+
+	"concord/dicom/sr"
+	"concord/hl7"
+)
+
+// private is the coding scheme of Concord's own codes.
+const private = sr.Private
+
+// message is the ORU of a case for one destination.
+func (r *result) message(to Destination, srInstanceUID string) ([]byte, error) {
+	report := r.c.Report
+	assessment := r.assessment()
+	result := hl7.Result{
+		ControlID: r.controlID(to.Name), Time: r.at, Version: to.HL7Version,
+		SendingApplication: r.site.AETitle, SendingFacility: r.site.Name,
+		ReceivingApplication: report.SendingApplication, ReceivingFacility: report.SendingFacility,
+		Patient: report.Patient, Visit: report.Visit,
+		Placer: report.Placer, PlacerNamespace: report.PlacerNamespace,
+		Filler: cmp.Or(report.Filler, report.ControlID), FillerNamespace: report.FillerNamespace,
+		Accession:            cmp.Or(report.Accession, r.c.Accession),
+		RequestedProcedureID: report.RequestedProcedureID, Procedure: report.Procedure,
+		AcquiredAt: r.acquiredAt(), StudyUID: r.c.StudyUID, SRInstanceUID: srInstanceUID,
+		Assessment: coded(sr.AssessmentCode(assessment)), Abnormal: assessment == sr.Flagged,
+		Status: r.resultStatus(to), Note: r.summary() + " " + r.words.limitation,
+		Device: hl7.Device{Name: r.site.AETitle, UID: r.deviceUID()},
+	}
+	for i := range r.c.Statements {
+		if s := &r.c.Statements[i]; s.Verdict != NotJudged || r.flagOf(s) != nil {
+			result.Findings = append(result.Findings, r.statementFinding(s))
+		}
+	}
+	for i := range r.c.Flags {
+		if f := &r.c.Flags[i]; f.Rule != supportRule {
+			result.Findings = append(result.Findings, r.ruleFinding(f, len(r.c.Statements)+i+1))
+		}
+	}
+	return hl7.ORU(result)
+}
+
+// resultStatus is the destination's status, or C for a revision: the receiver
+// replaces what it had.
+func (r *result) resultStatus(to Destination) string {
+	if r.corrects {
+		return "C"
+	}
+	return to.HL7Status
+}
+
+// acquiredAt reads the DICOM DT of the first picture.
+func (r *result) acquiredAt() time.Time {
+	for i := range r.objects {
+		if h := &r.objects[i].Header; h.Frames > 0 {
+			return hl7.ParseTime(h.AcquisitionDateTime + h.TimezoneOffset)
+		}
+	}
+	return time.Time{}
+}
+
+func coded(c sr.Code) hl7.Coded { return hl7.Coded{Code: c.Value, Text: c.Meaning, Scheme: c.Scheme} }
+
+func (r *result) statementFinding(s *Statement) hl7.Finding {
+	f := hl7.Finding{Group: s.N, Verdict: string(s.Verdict), Certainty: s.Confidence, Statement: s.Text, Locator: s.Locator,
+		Comment: s.Reason, AnalysedAt: r.at, Algorithm: hl7.Coded{Code: "VLM", Text: "concord-vlm " + r.c.Pack, Scheme: private}}
+	if flag := r.flagOf(s); flag != nil {
+		f.Severity, f.Rule, f.Comment = coded(sr.SeverityCode(srSeverity(flag.Severity))), flag.Rule, flag.Text
+		f.Critical = flag.Severity == Critical
+	}
+	return f
+}
+
+// ruleFinding gives a rule's flag a group of its own: its statement may have a
+// verdict of the model as well.
+func (r *result) ruleFinding(flag *Flag, group int) hl7.Finding {
+	f := hl7.Finding{Group: group, Verdict: string(No), Severity: coded(sr.SeverityCode(srSeverity(flag.Severity))),
+		Critical: flag.Severity == Critical, Rule: flag.Rule, Comment: flag.Text, AnalysedAt: r.at,
+		Algorithm: hl7.Coded{Code: "RULES", Text: "concord-rules " + r.site.Version, Scheme: private}}
+	if flag.Statement > 0 {
+		s := &r.c.Statements[flag.Statement-1]
+		f.Statement, f.Locator = s.Text, s.Locator
+	}
+	return f
+}

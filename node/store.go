@@ -1,0 +1,143 @@
+package node
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Index is the durable memory of the node. Update returns after the commit is
+// on disk; what fn did is undone when fn or the commit fails.
+type Index interface {
+	Update(ctx context.Context, fn func(Tx) error) error
+	View(ctx context.Context, fn func(Tx) error) error
+}
+
+// ObjectStore keeps the bytes of objects as they came.
+type ObjectStore interface {
+	// Create starts an object that is invisible until it is committed.
+	Create() (Draft, error)
+	// Open reads a committed object. The caller closes it.
+	Open(path string) (ObjectFile, error)
+	// Usage is the used share of the file system, 0 to 1.
+	Usage() (float64, error)
+}
+
+// Draft is an object being received. A draft that is neither committed nor
+// aborted vanishes with the process.
+type Draft interface {
+	io.Writer
+	io.ReaderAt
+	// Commit makes the object durable under a path derived from the name and
+	// returns the path; an existing path is never overwritten.
+	Commit(name string) (path string, err error)
+	// Abort gives the draft up; after Commit it does nothing but close.
+	Abort()
+}
+
+// ObjectFile is the Part 10 file of a stored object.
+type ObjectFile interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Tx is what the node does inside one transaction.
+type Tx interface {
+	ObjectTx
+	CaseTx
+	JobTx
+	DeliveryTx
+}
+
+// ObjectTx indexes objects, studies and messages.
+type ObjectTx interface {
+	AddObject(Object) error
+	Object(sopInstanceUID string) (*Object, error) // nil when unknown; never one kept aside
+	HasPath(path string) (bool, error)
+	StudyObjects(studyUID string) ([]Object, error) // by series, instance number; without those kept aside
+	PutStudy(*Study) error
+	Study(uid string) (*Study, error)
+	// FindStudies returns the studies that any of the keys names; empty keys match nothing.
+	FindStudies(StudyKeys) ([]Study, error)
+	// AddMessage stores a received message as it came. It reports false, and
+	// stores nothing, when the same bytes from the same sender are there.
+	AddMessage(*Message) (added bool, err error)
+}
+
+// StudyKeys are keys of an order that objects may carry, too.
+type StudyKeys struct {
+	UIDs           []string
+	Accession      string
+	Placer, Filler string
+}
+
+// CaseTx keeps cases and their timelines.
+type CaseTx interface {
+	AddCase(*Case) error // sets ID
+	PutCase(*Case) error
+	Case(id int64) (*Case, error) // nil when unknown
+	StudyCases(studyUID string) ([]*Case, error)
+	ReportCases(reportKey string) ([]*Case, error)
+	// WaitingFor returns the cases that wait for images and that one of the study's keys names.
+	WaitingFor(Study) ([]*Case, error)
+	Cases(CaseFilter) ([]*Case, error)
+	CountCases() (map[State]int, error)
+	AddEvent(caseID int64, e CaseEvent) error
+	Timeline(caseID int64) ([]CaseEvent, error)
+}
+
+// CaseFilter selects cases for the API; empty fields select all.
+type CaseFilter struct {
+	Accession string
+	PatientID string
+	StudyUID  string
+	State     State
+	BeforeID  int64 // for the next page; 0 for the first
+	Limit     int
+}
+
+// Message is a received HL7 message.
+type Message struct {
+	ID         int64
+	Peer       string // network address of the sender
+	ControlID  string // MSH-10
+	Raw        []byte
+	Problem    string // why it was put in quarantine; empty when it was read
+	ReceivedAt time.Time
+}
+
+// JobTx is the queue of work that a committed state calls for.
+type JobTx interface {
+	// AddJob queues a job; a job of the same queue and key moves to RunAt instead.
+	AddJob(Job) error
+	// ClaimJob leases the next job that is due. With fifo only the oldest job
+	// of the queue may go. When there is none it returns nil and the time at
+	// which to look again (zero: not before something is queued).
+	ClaimJob(queue string, fifo bool, now time.Time, lease time.Duration) (*Job, time.Time, error)
+	// RenewJob extends the lease of a claimed job.
+	RenewJob(id int64, until time.Time) error
+	// FinishJob removes a job that was done.
+	FinishJob(id int64) error
+	// RetryJob gives a job back, to be tried at the given time.
+	RetryJob(id int64, at time.Time) error
+}
+
+// Job is a piece of work that survives the process. RunAt is kept to the
+// millisecond.
+type Job struct {
+	ID       int64
+	Queue    string
+	Key      string // unique in the queue while the job is there
+	CaseID   int64
+	RunAt    time.Time
+	Attempts int // counts claims
+}
+
+// DeliveryTx keeps results on their way out.
+type DeliveryTx interface {
+	AddDelivery(*Delivery) error // sets ID
+	PutDelivery(*Delivery) error // state, attempts, detail, time
+	Delivery(id int64) (*Delivery, error)
+	CaseDeliveries(caseID int64) ([]Delivery, error) // without payloads
+}

@@ -1,0 +1,87 @@
+package node
+
+import (
+	"fmt"
+	"strings"
+)
+
+// words holds what the node itself says in one language. Rules bring their own
+// texts.
+type words struct {
+	language                                    string
+	identityHeld, noPack, noPictures, undecided string
+	limitation                                  string
+	paragraph                                   string // format: number
+	wholeReport                                 string
+	image                                       string // format: position, series, instance
+	frame                                       string // format: frame number
+	notMatch                                    string // format: paragraph, images, statement
+	badQuality, cannotDecode                    string // format: series, instance, error
+	summary                                     string // format: statements, yes, no, maybe, not judged, flags
+	comma                                       string
+}
+
+var english = words{
+	language:     "en",
+	identityHeld: "the report and the images seem to belong to two patients",
+	noPack:       "no model pack is loaded",
+	noPictures:   "the study holds no picture that can be judged",
+	undecided:    "the model is undecided",
+	limitation:   "Automated check of report text against images. Not for diagnosis. Not verified by a human.",
+	paragraph:    "Paragraph %d",
+	wholeReport:  "The report",
+	image:        "image %d (series %d, instance %d%s)",
+	frame:        ", frame %d",
+	notMatch:     "%s does not match %s: %s",
+	badQuality:   "picture quality (series %d, instance %d): %v",
+	cannotDecode: "cannot decode (series %d, instance %d): %v",
+	summary:      "%d statements: %d supported, %d not supported, %d undetermined, %d not judged; %d flags.",
+	comma:        ", ",
+}
+
+var chinese = words{
+	language:     "zh",
+	identityHeld: "报告与影像似乎属于两位患者",
+	noPack:       "未加载模型包",
+	noPictures:   "该检查没有可供判断的图像",
+	undecided:    "模型无法确定",
+	limitation:   "报告文字与影像的自动核对，不用于诊断，未经人工确认。",
+	paragraph:    "第%d段",
+	wholeReport:  "报告",
+	image:        "图像%d（序列%d，图像号%d%s）",
+	frame:        "，第%d帧",
+	notMatch:     "%s与%s不符：%s",
+	badQuality:   "图像质量（序列%d，图像号%d）：%v",
+	cannotDecode: "无法解码（序列%d，图像号%d）：%v",
+	summary:      "共%d条语句：%d条得到影像支持，%d条不支持，%d条不确定，%d条未判断；%d条提示。",
+	comma:        "、",
+}
+
+func wordsIn(language string) *words {
+	if language == "zh" {
+		return &chinese
+	}
+	return &english
+}
+
+// mismatch says that the images contradict a statement.
+func (w *words) mismatch(s Statement) string {
+	var images []string
+	for _, ref := range s.Images {
+		var frame string
+		if ref.Frame > 1 {
+			frame = fmt.Sprintf(w.frame, ref.Frame)
+		}
+		images = append(images, fmt.Sprintf(w.image, ref.Position, ref.SeriesNumber, ref.InstanceNumber, frame))
+	}
+	return fmt.Sprintf(w.notMatch, fmt.Sprintf(w.paragraph, s.Paragraph), strings.Join(images, w.comma), s.Text)
+}
+
+// badPicture says why a picture cannot be judged.
+func (w *words) badPicture(f frame, err error) string {
+	format := w.cannotDecode
+	if isQuality(err) {
+		format = w.badQuality
+	}
+	return fmt.Sprintf(format, f.object.Header.SeriesNumber, f.object.Header.InstanceNumber, err)
+}

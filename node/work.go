@@ -1,0 +1,284 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// settle ends the quiet timer of a case, or sets it again when objects came
+// meanwhile.
+func (n *Node) settle(ctx context.Context, job *Job) error {
+	return n.Index.Update(ctx, func(tx Tx) error {
+		now := time.Now()
+		c, err := tx.Case(job.CaseID)
+		if err != nil {
+			return err
+		}
+		if c == nil || c.State != Settling {
+			return tx.FinishJob(job.ID)
+		}
+		study, err := tx.Study(c.StudyUID)
+		if err != nil {
+			return err
+		}
+		if study != nil {
+			if due := study.LastObjectAt.Add(n.Config.Quiet); due.After(now) {
+				return tx.RetryJob(job.ID, due)
+			}
+		}
+		if err := n.move(tx, c, QuietElapsed, now); err != nil {
+			return err
+		}
+		if err := tx.AddJob(Job{Queue: judgeQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now}); err != nil {
+			return err
+		}
+		return tx.FinishJob(job.ID)
+	})
+}
+
+// expire gives up a case whose other half never came.
+func (n *Node) expire(ctx context.Context, job *Job) error {
+	return n.Index.Update(ctx, func(tx Tx) error {
+		c, err := tx.Case(job.CaseID)
+		if err != nil {
+			return err
+		}
+		if c != nil && c.Accepts(WaitedTooLong) {
+			if err := n.move(tx, c, WaitedTooLong, time.Now()); err != nil {
+				return err
+			}
+		}
+		return tx.FinishJob(job.ID)
+	})
+}
+
+// maxJudgeAttempts is how often a case that cannot be judged is tried before it
+// fails visibly.
+const maxJudgeAttempts = 5
+
+// judgeCase judges a case and queues its results.
+func (n *Node) judgeCase(ctx context.Context, job *Job) error {
+	c, objects, err := n.startJudging(ctx, job)
+	if err != nil || c == nil {
+		return err
+	}
+	began := time.Now()
+	judgement, err := n.Judge.Judge(ctx, c.Report, objects)
+	if err != nil {
+		if ctx.Err() != nil || job.Attempts < maxJudgeAttempts {
+			return err
+		}
+		return n.failJudging(ctx, job, err)
+	}
+	c.Statements, c.Flags, c.Pack = judgement.Statements, judgement.Flags, judgement.Pack
+	deliveries, err := n.results(ctx, c, judgement, objects)
+	if err != nil {
+		return n.failJudging(ctx, job, err)
+	}
+	n.Log.Info("case judged", zap.Int64("case", c.ID), zap.Int("statements", len(c.Statements)),
+		zap.Int("flags", len(c.Flags)), zap.Duration("took", time.Since(began)))
+	return n.finishJudging(ctx, job, c, deliveries)
+}
+
+// startJudging takes the case of a job, or nil when there is nothing to judge
+// any more.
+func (n *Node) startJudging(ctx context.Context, job *Job) (c *Case, objects []Object, err error) {
+	err = n.Index.Update(ctx, func(tx Tx) error {
+		now := time.Now()
+		if c, err = tx.Case(job.CaseID); err != nil {
+			return err
+		}
+		if c != nil && c.State == Judging { // its judge died or failed
+			if err := n.move(tx, c, JudgeInterrupted, now); err != nil {
+				return err
+			}
+		}
+		if c == nil || c.State != Ready {
+			c = nil
+			return tx.FinishJob(job.ID)
+		}
+		if objects, err = tx.StudyObjects(c.StudyUID); err != nil {
+			return err
+		}
+		return n.move(tx, c, JudgeStarted, now)
+	})
+	return c, objects, err
+}
+
+// finishJudging stores the verdicts with the deliveries they call for. When
+// the case moved on meanwhile the judgement is dropped.
+func (n *Node) finishJudging(ctx context.Context, job *Job, judged *Case, deliveries []Delivery) error {
+	err := n.Index.Update(ctx, func(tx Tx) error {
+		now := time.Now()
+		c, err := tx.Case(job.CaseID)
+		if err != nil {
+			return err
+		}
+		if c.State == Ready { // settled again while this judge worked: its job is this one
+			return tx.RetryJob(job.ID, now)
+		}
+		if c.State != Judging {
+			return tx.FinishJob(job.ID)
+		}
+		c.Statements, c.Flags, c.Pack = judged.Statements, judged.Flags, judged.Pack
+		if err := n.move(tx, c, JudgeFinished, now); err != nil {
+			return err
+		}
+		if err := n.queueResults(tx, c, deliveries, now); err != nil {
+			return err
+		}
+		return tx.FinishJob(job.ID)
+	})
+	if err == nil {
+		n.Stats.CasesJudged.Add(1)
+		n.Stats.Flags.Add(int64(len(judged.Flags)))
+	}
+	return err
+}
+
+func (n *Node) queueResults(tx Tx, c *Case, deliveries []Delivery, now time.Time) error {
+	if len(deliveries) == 0 {
+		return n.move(tx, c, NothingToSend, now)
+	}
+	for i := range deliveries {
+		d := &deliveries[i]
+		d.CaseID, d.State, d.At = c.ID, DeliveryWaiting, now
+		if err := tx.AddDelivery(d); err != nil {
+			return err
+		}
+		job := Job{Queue: deliverQueue(d.Destination), Key: caseKey(d.ID), CaseID: c.ID, RunAt: now}
+		if err := tx.AddJob(job); err != nil {
+			return err
+		}
+	}
+	return n.move(tx, c, ResultsQueued, now)
+}
+
+func (n *Node) failJudging(ctx context.Context, job *Job, cause error) error {
+	n.Log.Error("a case cannot be judged", zap.Int64("case", job.CaseID), zap.Error(cause))
+	return n.Index.Update(ctx, func(tx Tx) error {
+		c, err := tx.Case(job.CaseID)
+		if err != nil {
+			return err
+		}
+		if c.Accepts(JudgeFailed) {
+			c.Reason = cause.Error()
+			if err := n.move(tx, c, JudgeFailed, time.Now()); err != nil {
+				return err
+			}
+		}
+		return tx.FinishJob(job.ID)
+	})
+}
+
+func deliverQueue(destination string) string { return "deliver:" + destination }
+
+// deliver sends one result. The destination's queue is first in, first out:
+// the next result waits until this one is sent or given up.
+func (n *Node) deliver(ctx context.Context, to Destination, job *Job) error {
+	d, err := n.delivery(ctx, job)
+	if err != nil || d == nil {
+		return err
+	}
+	detail, sendErr := to.Sender.Send(ctx, d)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	d.At, d.Attempts, d.Detail = time.Now(), job.Attempts, detail
+	if sendErr == nil {
+		return n.delivered(ctx, job, d)
+	}
+	d.Detail = sendErr.Error()
+	wait, again := nextTry(job.Attempts, sendErr)
+	if again {
+		return n.deliverLater(ctx, job, d, wait)
+	}
+	return n.giveUp(ctx, job, d)
+}
+
+// delivery reads the delivery of a job; the job's key is its ID.
+func (n *Node) delivery(ctx context.Context, job *Job) (d *Delivery, err error) {
+	id, err := parseKey(job.Key)
+	if err != nil {
+		return nil, err
+	}
+	err = n.Index.View(ctx, func(tx Tx) error {
+		d, err = tx.Delivery(id)
+		return err
+	})
+	return d, err
+}
+
+func (n *Node) delivered(ctx context.Context, job *Job, d *Delivery) error {
+	d.State = DeliverySent
+	n.Stats.Delivered.Add(1)
+	n.Log.Info("result delivered", zap.Int64("case", d.CaseID), zap.String("destination", d.Destination),
+		zap.String("kind", string(d.Kind)), zap.String("detail", d.Detail))
+	return n.settleDelivery(ctx, job, d, func(tx Tx, c *Case, all []Delivery) error {
+		for _, other := range all {
+			if other.State != DeliverySent {
+				return nil
+			}
+		}
+		if c.Accepts(AllDelivered) {
+			return n.move(tx, c, AllDelivered, d.At)
+		}
+		return nil
+	})
+}
+
+func (n *Node) giveUp(ctx context.Context, job *Job, d *Delivery) error {
+	d.State = DeliveryDead
+	n.Stats.DeliveriesDead.Add(1)
+	n.Log.Error("a result was given up", zap.Int64("case", d.CaseID), zap.String("destination", d.Destination),
+		zap.String("kind", string(d.Kind)), zap.String("detail", d.Detail))
+	return n.settleDelivery(ctx, job, d, func(tx Tx, c *Case, _ []Delivery) error {
+		if !c.Accepts(DeliveryFailed) {
+			return nil
+		}
+		c.Reason = d.Destination + " refused the result: " + d.Detail
+		return n.move(tx, c, DeliveryFailed, d.At)
+	})
+}
+
+// settleDelivery stores the end of a delivery with what follows for its case.
+func (n *Node) settleDelivery(ctx context.Context, job *Job, d *Delivery, then func(Tx, *Case, []Delivery) error) error {
+	return n.Index.Update(ctx, func(tx Tx) error {
+		if err := tx.PutDelivery(d); err != nil {
+			return err
+		}
+		event := string(d.Kind) + " to " + d.Destination + ": " + string(d.State) + ", " + d.Detail
+		if err := tx.AddEvent(d.CaseID, CaseEvent{At: d.At, Event: event}); err != nil {
+			return err
+		}
+		c, err := tx.Case(d.CaseID)
+		if err != nil {
+			return err
+		}
+		all, err := tx.CaseDeliveries(d.CaseID)
+		if err != nil {
+			return err
+		}
+		if err := then(tx, c, all); err != nil {
+			return err
+		}
+		return tx.FinishJob(job.ID)
+	})
+}
+
+func (n *Node) deliverLater(ctx context.Context, job *Job, d *Delivery, wait time.Duration) error {
+	n.Stats.DeliveriesRetried.Add(1)
+	if d.State != DeliveryRetrying { // log the change, not each try
+		n.Log.Warn("a result cannot be delivered; trying on", zap.Int64("case", d.CaseID),
+			zap.String("destination", d.Destination), zap.String("detail", d.Detail))
+	}
+	d.State = DeliveryRetrying
+	return n.Index.Update(ctx, func(tx Tx) error {
+		if err := tx.PutDelivery(d); err != nil {
+			return err
+		}
+		return tx.RetryJob(job.ID, d.At.Add(wait))
+	})
+}
