@@ -1,0 +1,280 @@
+package inference
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/goccy/go-yaml"
+)
+
+// maxTerms bounds the words of a statement that the terms tokenizer looks at.
+const maxTerms = 256
+
+// termFile is the file of a terms tokenizer: the facts that the pack judges and the words for them.
+type termFile struct {
+	Schema int `yaml:"schema"`
+	// Facts in the order of their ids, which count from 1; 0 pads.
+	Facts []struct {
+		Name  string            `yaml:"name"`
+		Group string            `yaml:"group"` // a statement with two facts of one group is not judged
+		With  string            `yaml:"with"`  // judged only beside this fact
+		Show  map[string]string `yaml:"show"`  // by language, for reasons
+	} `yaml:"facts"`
+	Terms []struct {
+		Facts []string `yaml:"facts"`
+		Words []string `yaml:"words"`
+	} `yaml:"terms"`
+	Headings []string `yaml:"headings"` // groups of which one bare term is a heading, not a claim
+	Filler   []string `yaml:"filler"`   // says nothing about the picture
+	Open     []string `yaml:"open"`     // claims something that the pack cannot see
+	Negation []string `yaml:"negation"` // turns the statement round
+}
+
+// terms is a tokenizer that knows a closed vocabulary. A statement made of nothing but known words
+// becomes its facts; any other word makes it a statement about something else, which is not judged.
+type terms struct {
+	file      termFile
+	words     map[string]meaning // key: tokens joined by blanks
+	longest   int                // tokens of the longest key
+	languages []string
+	maxIDs    int
+}
+
+// A meaning is what a phrase stands for.
+type meaning struct {
+	facts    []int64
+	open     bool
+	negation bool
+}
+
+func readTerms(fsys fs.FS, m Manifest) (*terms, error) {
+	name := m.Text.Files["terms"]
+	text, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("text.files.terms: %w", err)
+	}
+	t := &terms{words: map[string]meaning{}, languages: m.Languages, maxIDs: m.Text.MaxIDs}
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&t.file); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := t.index(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return t, nil
+}
+
+// index fills the dictionary and refuses what contradicts itself.
+func (t *terms) index() error {
+	if t.file.Schema != 1 {
+		return fmt.Errorf("schema is %d; this build reads 1", t.file.Schema)
+	}
+	ids := map[string]int64{}
+	for i, fact := range t.file.Facts {
+		if ids[fact.Name] != 0 {
+			return fmt.Errorf("fact %q stands twice", fact.Name)
+		}
+		ids[fact.Name] = int64(i + 1)
+	}
+	for _, fact := range t.file.Facts {
+		if fact.With != "" && ids[fact.With] == 0 {
+			return fmt.Errorf("fact %q goes with %q, which is no fact", fact.Name, fact.With)
+		}
+	}
+	for _, term := range t.file.Terms {
+		var facts []int64
+		for _, name := range term.Facts {
+			if ids[name] == 0 {
+				return fmt.Errorf("terms name the fact %q, which is not among the facts", name)
+			}
+			facts = append(facts, ids[name])
+		}
+		if err := t.add(term.Words, meaning{facts: facts}); err != nil {
+			return err
+		}
+	}
+	if err := t.add(t.file.Filler, meaning{}); err != nil {
+		return err
+	}
+	if err := t.add(t.file.Open, meaning{open: true}); err != nil {
+		return err
+	}
+	return t.add(t.file.Negation, meaning{negation: true})
+}
+
+func (t *terms) add(words []string, m meaning) error {
+	for _, word := range words {
+		tokens := splitTerms(word)
+		key := strings.Join(tokens, " ")
+		if _, twice := t.words[key]; twice || key == "" {
+			return fmt.Errorf("the phrase %q is empty or stands twice", word)
+		}
+		t.words[key] = m
+		t.longest = max(t.longest, len(tokens))
+	}
+	return nil
+}
+
+// splitTerms cuts a text into lower-case words of letters and digits; every Han character stands alone.
+func splitTerms(text string) []string {
+	var tokens []string
+	var word strings.Builder
+	flush := func() {
+		if word.Len() > 0 {
+			tokens = append(tokens, word.String())
+			word.Reset()
+		}
+	}
+	for _, r := range text {
+		switch {
+		case unicode.Is(unicode.Han, r):
+			flush()
+			tokens = append(tokens, string(r))
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			word.WriteRune(unicode.ToLower(r))
+		default:
+			flush()
+		}
+		if len(tokens) > maxTerms {
+			return tokens
+		}
+	}
+	flush()
+	return tokens
+}
+
+// encode reads the statement in its own language and, if that says nothing to the pack, in English.
+func (t *terms) encode(s Statement) prompt {
+	say := phrasesFor(s.Language)
+	first := prompt{refusal: say.language, say: say}
+	if slices.Contains(t.languages, baseLanguage(s.Language)) {
+		first = t.read(s.Text, s.Negated, say, baseLanguage(s.Language))
+	}
+	if first.refusal != "" && s.English != "" && slices.Contains(t.languages, "en") {
+		if second := t.read(s.English, s.Negated, say, baseLanguage(s.Language)); second.refusal == "" {
+			return second
+		}
+	}
+	return first
+}
+
+// read parses one text by the longest phrase that fits at each place.
+func (t *terms) read(text string, negated bool, say phrases, language string) prompt {
+	tokens := splitTerms(text)
+	if len(tokens) > maxTerms {
+		return prompt{refusal: say.tooLong, say: say}
+	}
+	var p prompt
+	var open []string
+	denied := false // a phrase of the text itself carries the negation
+	for at := 0; at < len(tokens); {
+		found, length := t.match(tokens[at:])
+		if length == 0 {
+			return prompt{refusal: say.factsOnly, say: say}
+		}
+		if length == len(tokens) && t.heading(found) {
+			return prompt{refusal: say.heading, say: say}
+		}
+		phrase := tokens[at : at+length]
+		at += length
+		p.negated = p.negated != found.negation
+		denied = denied || t.denies(phrase)
+		if found.open {
+			open = append(open, joinTerms(phrase))
+		}
+		for _, id := range found.facts {
+			if !slices.Contains(p.ids, id) {
+				p.ids = append(p.ids, id)
+			}
+		}
+	}
+	if refusal := t.refuse(p.ids, say); refusal != "" {
+		return prompt{refusal: refusal, say: say}
+	}
+	p.negated = p.negated || negated && !denied
+	p.say, p.reason = say, fmt.Sprintf(say.judged, t.show(p.ids, say, language))
+	if len(open) > 0 {
+		p.open = fmt.Sprintf(say.open, strings.Join(open, say.comma))
+	}
+	return p
+}
+
+// match finds the longest phrase at the start of the tokens; length 0: none.
+func (t *terms) match(tokens []string) (found meaning, length int) {
+	for n := min(t.longest, len(tokens)); n > 0; n-- {
+		if m, ok := t.words[strings.Join(tokens[:n], " ")]; ok {
+			return m, n
+		}
+	}
+	return meaning{}, 0
+}
+
+// heading says whether a phrase that is the whole text is a heading, like 'Chest:'.
+func (t *terms) heading(m meaning) bool {
+	return len(m.facts) == 1 && slices.Contains(t.file.Headings, t.file.Facts[m.facts[0]-1].Group)
+}
+
+// denies says whether a phrase contains a word of negation.
+func (t *terms) denies(phrase []string) bool {
+	for at := range phrase {
+		for n := range len(phrase) - at {
+			if t.words[strings.Join(phrase[at:at+n+1], " ")].negation {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// refuse says why a set of facts cannot be judged; empty: it can.
+func (t *terms) refuse(ids []int64, say phrases) string {
+	groups := map[string]bool{}
+	names := map[string]bool{"": true}
+	for _, id := range ids {
+		fact := t.file.Facts[id-1]
+		if groups[fact.Group] {
+			return say.several
+		}
+		groups[fact.Group], names[fact.Name] = true, true
+	}
+	for _, id := range ids {
+		if !names[t.file.Facts[id-1].With] {
+			return say.factsOnly
+		}
+	}
+	switch {
+	case len(ids) == 0:
+		return say.factsOnly
+	case len(ids) > t.maxIDs:
+		return say.tooLong
+	}
+	return ""
+}
+
+// show names the facts for a reader.
+func (t *terms) show(ids []int64, say phrases, language string) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		fact := t.file.Facts[id-1]
+		names[i] = fact.Name
+		if shown, ok := fact.Show[language]; ok {
+			names[i] = shown
+		}
+	}
+	return strings.Join(names, say.comma)
+}
+
+// joinTerms writes a phrase as people do: blanks between words, none between Han characters.
+func joinTerms(tokens []string) string {
+	var out strings.Builder
+	for i, token := range tokens {
+		if i > 0 && len(token) > 0 && !unicode.Is(unicode.Han, []rune(token)[0]) {
+			out.WriteByte(' ')
+		}
+		out.WriteString(token)
+	}
+	return out.String()
+}

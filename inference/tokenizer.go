@@ -1,0 +1,76 @@
+package inference
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// A tokenizer turns statements into the ids that a pack's score graph reads.
+type tokenizer interface {
+	encode(Statement) prompt
+}
+
+// A prompt is a statement as the score graph takes it.
+type prompt struct {
+	ids     []int64
+	negated bool   // the ids say the opposite of the statement
+	refusal string // why the pack cannot judge it; the ids are then empty
+	open    string // why 'yes' would claim too much; empty: nothing left open
+	reason  string // of a yes or no: what was judged
+	say     phrases
+}
+
+// phrases are the reasons in one language; those with verbs take percentages or words.
+type phrases struct {
+	factsOnly, heading, several, tooLong, language string
+	open, judged, unsure, unknown                  string
+	comma                                          string
+}
+
+var english = phrases{
+	factsOnly: "not judged: this pack judges facts of the picture only (modality, body region, plane, view, MR sequence), not findings",
+	heading:   "not judged: a lone name of a body region is a heading, not a claim",
+	several:   "not judged: the sentence names several kinds of picture at once",
+	tooLong:   "not judged: the sentence is too long for this pack",
+	language:  "not judged: this pack does not read the language of the sentence",
+	open:      "fits as far as the pack can see; it cannot see: %s",
+	judged:    "judged: %s",
+	unsure:    "the pack is not sure: %.0f %%, it needs %.0f %%",
+	unknown:   "the picture does not decide it, or is unlike those the pack knows",
+	comma:     ", ",
+}
+
+var chinese = phrases{
+	factsOnly: "未判断：本模型只判断图像本身的事实（检查类型、部位、断面、体位、MR序列），不判断影像所见",
+	heading:   "未判断：仅有部位名称，视为标题",
+	several:   "未判断：该句同时涉及多种图像",
+	tooLong:   "未判断：该句过长",
+	language:  "未判断：本模型不支持该语言",
+	open:      "就可见内容而言相符；模型无法判断：%s",
+	judged:    "判断依据：%s",
+	unsure:    "模型把握不足：%.0f%%，需要 %.0f%%",
+	unknown:   "图像不足以判断，或与模型已知的图像不同",
+	comma:     "、",
+}
+
+func phrasesFor(language string) phrases {
+	if baseLanguage(language) == "zh" {
+		return chinese
+	}
+	return english
+}
+
+// baseLanguage is the primary subtag of RFC 5646: zh of zh-Hans-CN.
+func baseLanguage(tag string) string {
+	base, _, _ := strings.Cut(strings.ReplaceAll(strings.ToLower(tag), "_", "-"), "-")
+	return base
+}
+
+func newTokenizer(fsys fs.FS, m Manifest) (tokenizer, error) {
+	switch m.Text.Tokenizer {
+	case "terms":
+		return readTerms(fsys, m)
+	}
+	return nil, fmt.Errorf("text.tokenizer is %q; this build has terms", m.Text.Tokenizer)
+}
