@@ -29,7 +29,7 @@ const (
 	directWrite = 32 << 10
 	// writeBack is how much of a large object may be unwritten before the
 	// kernel is asked to begin, so that Commit does not wait for all of it.
-	writeBack = 8 << 20
+	writeBack = 4 << 20
 	// maxTwins bounds the objects of one name in a folder.
 	maxTwins = 1000
 )

@@ -51,7 +51,15 @@ func openFiles(dataDir string, index node.Index, counts *counters) (*files, erro
 	return f, nil
 }
 
-func (f *files) close() error { return f.root.Close() }
+func (f *files) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.root.Close()
+	if f.current != nil {
+		err = errors.Join(err, f.current.names.Close())
+	}
+	return err
+}
 
 // linksNameless tries whether a file can be made without a name and get one
 // later. NFS, overlay file systems of old kernels and a system without /proc
