@@ -60,6 +60,9 @@ func (e *FullError) Error() string {
 		100*e.Used, 100*e.Limit)
 }
 
+// Ready is an error while the node takes nothing in.
+func (n *Node) Ready() error { return n.room() }
+
 // room is an error when the disk is fuller than the site allows.
 func (n *Node) room() error {
 	if n.Config.HighWatermark == 0 {

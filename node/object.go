@@ -24,36 +24,50 @@ type Object struct {
 // Header holds what the join, the rules and the results need of an object. It
 // is stored with the index, so that judging opens only the pictures it shows.
 type Header struct {
-	StudyUID, SeriesUID           string
-	SeriesNumber, InstanceNumber  int
-	Frames                        int
-	Modality                      string
-	BodyPart                      string
-	Laterality, ImageLaterality   string
-	ViewPosition                  string
-	PatientOrientation            string
-	ImageType                     string
-	StudyDescription              string
-	SeriesDescription             string
-	ProtocolName                  string
-	ContrastAgent                 string
-	StudyDate, StudyTime, StudyID string
-	AcquisitionDateTime           string
-	TimezoneOffset                string
-	Accession, AccessionIssuer    string
-	Placer, Filler                string // PlacerOrderNumberImagingServiceRequest, Filler…
-	RequestedProcedureID          string
-	RequestedProcedure            string
-	ReferringPhysician            string
-	InstitutionName               string
-	Patient                       Patient
+	StudyUID           string
+	SeriesUID          string
+	SeriesNumber       int    `json:",omitempty"`
+	InstanceNumber     int    `json:",omitempty"`
+	Frames             int    `json:",omitempty"` // 0: no picture
+	Modality           string `json:",omitempty"`
+	BodyPart           string `json:",omitempty"`
+	Laterality         string `json:",omitempty"` // of the series (0020,0060)
+	ImageLaterality    string `json:",omitempty"` // of the image (0020,0062)
+	ViewPosition       string `json:",omitempty"`
+	ImageType          string `json:",omitempty"`
+	StudyDescription   string `json:",omitempty"`
+	SeriesDescription  string `json:",omitempty"`
+	ProtocolName       string `json:",omitempty"`
+	ContrastAgent      string `json:",omitempty"`
+	StudyDate          string `json:",omitempty"`
+	StudyTime          string `json:",omitempty"`
+	StudyID            string `json:",omitempty"`
+	AcquiredAt         string `json:",omitempty"` // DICOM DT without offset
+	TimezoneOffset     string `json:",omitempty"`
+	Accession          string `json:",omitempty"`
+	AccessionIssuer    string `json:",omitempty"`
+	Placer             string `json:",omitempty"` // (0040,2016)
+	Filler             string `json:",omitempty"` // (0040,2017)
+	ProcedureID        string `json:",omitempty"` // Requested Procedure ID
+	Procedure          string `json:",omitempty"` // Requested Procedure Description
+	ReferringPhysician string `json:",omitempty"`
+	Institution        string `json:",omitempty"`
+	Patient            Patient
 }
 
 // Patient is the identity that objects or messages carry. It never leaves the
 // store but in the results themselves.
 type Patient struct {
-	ID, Issuer, Name, BirthDate, Sex, Age string
+	ID        string `json:",omitempty"`
+	Issuer    string `json:",omitempty"`
+	Name      string `json:",omitempty"`
+	BirthDate string `json:",omitempty"` // YYYYMMDD
+	Sex       string `json:",omitempty"` // M, F, O
+	Age       string `json:",omitempty"` // DICOM AS
 }
+
+// maxFrames bounds what a header may claim: a longer loop has frames enough.
+const maxFrames = 1 << 20
 
 // HeaderOf reads the header of a scanned object.
 func HeaderOf(o *dicom.Object) Header {
@@ -61,29 +75,29 @@ func HeaderOf(o *dicom.Object) Header {
 		StudyUID: o.String(dicom.StudyInstanceUID), SeriesUID: o.String(dicom.SeriesInstanceUID),
 		Modality: o.String(dicom.Modality), BodyPart: o.String(dicom.BodyPartExamined),
 		Laterality: o.String(dicom.Laterality), ImageLaterality: o.String(dicom.ImageLaterality),
-		ViewPosition:       o.String(dicom.ViewPosition),
-		PatientOrientation: strings.Join(o.Strings(dicom.PatientOrientation), `\`),
-		ImageType:          strings.Join(o.Strings(dicom.ImageType), `\`),
-		StudyDescription:   o.String(dicom.StudyDescription),
-		SeriesDescription:  o.String(dicom.SeriesDescription),
-		ProtocolName:       o.String(dicom.ProtocolName),
-		ContrastAgent:      o.String(dicom.ContrastBolusAgent),
-		StudyDate:          o.String(dicom.StudyDate), StudyTime: o.String(dicom.StudyTime), StudyID: o.String(dicom.StudyID),
-		AcquisitionDateTime: acquisitionTime(o), TimezoneOffset: o.String(dicom.TimezoneOffsetFromUTC),
+		ViewPosition:      o.String(dicom.ViewPosition),
+		ImageType:         strings.Join(o.Strings(dicom.ImageType), `\`),
+		StudyDescription:  o.String(dicom.StudyDescription),
+		SeriesDescription: o.String(dicom.SeriesDescription),
+		ProtocolName:      o.String(dicom.ProtocolName),
+		ContrastAgent:     o.String(dicom.ContrastBolusAgent),
+		StudyDate:         o.String(dicom.StudyDate), StudyTime: o.String(dicom.StudyTime), StudyID: o.String(dicom.StudyID),
+		AcquiredAt: acquisitionTime(o), TimezoneOffset: o.String(dicom.TimezoneOffsetFromUTC),
 		Accession:          o.String(dicom.AccessionNumber),
 		AccessionIssuer:    issuer(o.Items(dicom.IssuerOfAccessionNumberSequence)),
 		Placer:             o.String(dicom.PlacerOrderNumberImagingServiceRequest),
 		Filler:             o.String(dicom.FillerOrderNumberImagingServiceRequest),
 		ReferringPhysician: o.String(dicom.ReferringPhysicianName),
-		InstitutionName:    o.String(dicom.InstitutionName),
+		Institution:        o.String(dicom.InstitutionName),
 		Patient: Patient{ID: o.String(dicom.PatientID), Issuer: o.String(dicom.IssuerOfPatientID),
 			Name: o.String(dicom.PatientName), BirthDate: o.String(dicom.PatientBirthDate),
 			Sex: o.String(dicom.PatientSex), Age: o.String(dicom.PatientAge)},
 	}
 	h.SeriesNumber, _ = o.Int(dicom.SeriesNumber)
 	h.InstanceNumber, _ = o.Int(dicom.InstanceNumber)
-	if h.Frames, _ = o.Int(dicom.NumberOfFrames); h.Frames < 1 && o.PixelData != nil {
-		h.Frames = 1
+	if o.PixelData != nil {
+		frames, _ := o.Int(dicom.NumberOfFrames)
+		h.Frames = min(max(frames, 1), maxFrames)
 	}
 	h.readRequest(o)
 	return h
@@ -93,8 +107,8 @@ func HeaderOf(o *dicom.Object) Header {
 // (PS3.3 C.7.3.1.1.1) where the study level lacks them.
 func (h *Header) readRequest(o *dicom.Object) {
 	for _, item := range o.Items(dicom.RequestAttributesSequence) {
-		setDefault(&h.RequestedProcedureID, item.String(dicom.RequestedProcedureID))
-		setDefault(&h.RequestedProcedure, item.String(dicom.RequestedProcedureDescription))
+		setDefault(&h.ProcedureID, item.String(dicom.RequestedProcedureID))
+		setDefault(&h.Procedure, item.String(dicom.RequestedProcedureDescription))
 		setDefault(&h.Accession, item.String(dicom.AccessionNumber))
 		setDefault(&h.Placer, item.String(dicom.PlacerOrderNumberImagingServiceRequest))
 		setDefault(&h.Filler, item.String(dicom.FillerOrderNumberImagingServiceRequest))

@@ -40,31 +40,46 @@ func (j *Judge) pictures(ctx context.Context, objects []Object, words *words) (o
 	return out, problem
 }
 
+// seriesFrames are the frames of a series in the order of its instances.
+type seriesFrames struct {
+	objects []*Object
+	total   int
+}
+
+// at finds frame k, from 1, of the whole series.
+func (s *seriesFrames) at(k int) frame {
+	for _, o := range s.objects {
+		if k <= o.Header.Frames {
+			return frame{o, k}
+		}
+		k -= o.Header.Frames
+	}
+	return frame{s.objects[len(s.objects)-1], 1}
+}
+
 // chooseFrames spreads the budget evenly over the series that may show
 // something, and within a series over its frames.
 func chooseFrames(objects []Object, budget int) (chosen []frame) {
-	var order []string
-	series := map[string][]frame{}
+	var order []*seriesFrames
+	series := map[string]*seriesFrames{}
 	for i := range objects {
 		o := &objects[i]
 		if o.Header.Frames < 1 || !shows(o) {
 			continue
 		}
-		uid := o.Header.SeriesUID
-		if series[uid] == nil {
-			order = append(order, uid)
+		s := series[o.Header.SeriesUID]
+		if s == nil {
+			s = &seriesFrames{}
+			series[o.Header.SeriesUID] = s
+			order = append(order, s)
 		}
-		for n := 1; n <= o.Header.Frames; n++ {
-			series[uid] = append(series[uid], frame{o, n})
-		}
+		s.objects, s.total = append(s.objects, o), s.total+o.Header.Frames
 	}
-	for i, uid := range order {
-		share := (budget - len(chosen)) / (len(order) - i)
-		if share < 1 {
-			share = min(1, budget-len(chosen))
-		}
-		for _, k := range pixel.SpreadFrames(len(series[uid]), share) {
-			chosen = append(chosen, series[uid][k-1])
+	for i, s := range order {
+		left := budget - len(chosen)
+		share := min(left, max(1, left/(len(order)-i)))
+		for _, k := range pixel.SpreadFrames(s.total, share) {
+			chosen = append(chosen, s.at(k))
 		}
 	}
 	return chosen

@@ -10,45 +10,38 @@ import (
 )
 
 // Recover indexes the stored objects that the index lacks: the process may
-// have died after it acknowledged them. It runs before the node listens.
-func (n *Node) Recover(ctx context.Context, paths func(func(path string) error) error) error {
+// have died after it acknowledged them. It runs before the node listens;
+// unindexed names their paths.
+func (n *Node) Recover(ctx context.Context, unindexed func(func(path string) error) error) error {
 	var found []Object
-	flush := func() error {
-		if len(found) == 0 {
-			return nil
-		}
-		n.Log.Info("indexing stored objects that the index lacked", zap.Int("objects", len(found)))
-		err := n.index(ctx, found)
-		found = found[:0]
-		return err
-	}
-	err := paths(func(path string) error {
-		o, err := n.unindexed(ctx, path)
+	seen := map[string]bool{}
+	err := unindexed(func(path string) error {
+		o, err := n.readStored(ctx, path)
 		if err != nil || o == nil {
 			return err
 		}
+		o.Aside = o.Aside || seen[o.SOPInstanceUID]
+		seen[o.SOPInstanceUID] = true
 		if found = append(found, *o); len(found) < indexBatch {
 			return nil
 		}
-		return flush()
+		err, found = n.index(ctx, found), found[:0]
+		return err
 	})
+	if err == nil && len(found) > 0 {
+		err = n.index(ctx, found)
+	}
 	if err != nil {
 		return fmt.Errorf("recover stored objects: %w", err)
 	}
-	return flush()
+	if len(seen) > 0 {
+		n.Log.Info("indexed stored objects that the index lacked", zap.Int("objects", len(seen)))
+	}
+	return nil
 }
 
-// unindexed reads the object at path unless the index has it.
-func (n *Node) unindexed(ctx context.Context, path string) (*Object, error) {
-	var known bool
-	var twin *Object
-	err := n.Index.View(ctx, func(tx Tx) (err error) {
-		known, err = tx.HasPath(path)
-		return err
-	})
-	if err != nil || known {
-		return nil, err
-	}
+// readStored makes the index entry of a stored file.
+func (n *Node) readStored(ctx context.Context, path string) (*Object, error) {
 	file, err := n.Objects.Open(path)
 	if err != nil {
 		return nil, err
@@ -61,6 +54,7 @@ func (n *Node) unindexed(ctx context.Context, path string) (*Object, error) {
 	}
 	o := ObjectOf(scanned, file.Size(), scanned.Meta.String(dicom.SourceApplicationEntityTitle))
 	o.Path = path
+	var twin *Object
 	err = n.Index.View(ctx, func(tx Tx) (err error) {
 		twin, err = tx.Object(o.SOPInstanceUID)
 		return err

@@ -154,10 +154,10 @@ func (r *result) document(predecessor *Delivery) *sr.Document {
 		Study: sr.Study{UID: r.c.StudyUID, ID: h.StudyID, Date: h.StudyDate, Time: h.StudyTime, TimezoneOffset: h.TimezoneOffset,
 			Accession: h.Accession, AccessionIssuer: sr.Issuer{Namespace: h.AccessionIssuer},
 			ReferringPhysician: h.ReferringPhysician, Description: h.StudyDescription},
-		Request: sr.Request{PlacerNumber: h.Placer, FillerNumber: h.Filler, ProcedureID: h.RequestedProcedureID,
-			Description: h.RequestedProcedure},
+		Request: sr.Request{PlacerNumber: h.Placer, FillerNumber: h.Filler, ProcedureID: h.ProcedureID,
+			Description: h.Procedure},
 		Device: sr.Device{UID: r.deviceUID(), Name: r.site.AETitle, Manufacturer: manufacturer,
-			Model: "Concord", Serial: r.site.Name, Software: r.site.Version, Institution: h.InstitutionName},
+			Model: "Concord", Serial: r.site.Name, Software: r.site.Version, Institution: h.Institution},
 		Images: r.evidence(), Assessment: r.assessment(), Summary: r.summary(),
 		SourceReport: r.sourceReport(), UseLimitation: r.words.limitation,
 	}

@@ -25,7 +25,7 @@ func (r *result) message(to Destination, srInstanceUID string) ([]byte, error) {
 		Accession:            cmp.Or(report.Accession, r.c.Accession),
 		RequestedProcedureID: report.RequestedProcedureID, Procedure: report.Procedure,
 		AcquiredAt: r.acquiredAt(), StudyUID: r.c.StudyUID, SRInstanceUID: srInstanceUID,
-		Assessment: coded(sr.AssessmentCode(assessment)), Abnormal: assessment == sr.Flagged,
+		Assessment: coded(assessment.Code()), Abnormal: assessment == sr.Flagged,
 		Status: r.resultStatus(to), Note: r.summary() + " " + r.words.limitation,
 		Device: hl7.Device{Name: r.site.AETitle, UID: r.deviceUID()},
 	}
@@ -55,7 +55,7 @@ func (r *result) resultStatus(to Destination) string {
 func (r *result) acquiredAt() time.Time {
 	for i := range r.objects {
 		if h := &r.objects[i].Header; h.Frames > 0 {
-			return hl7.ParseTime(h.AcquisitionDateTime + h.TimezoneOffset)
+			return hl7.ParseTime(h.AcquiredAt + h.TimezoneOffset)
 		}
 	}
 	return time.Time{}
@@ -67,7 +67,7 @@ func (r *result) statementFinding(s *Statement) hl7.Finding {
 	f := hl7.Finding{Group: s.N, Verdict: string(s.Verdict), Certainty: s.Confidence, Statement: s.Text, Locator: s.Locator,
 		Comment: s.Reason, AnalysedAt: r.at, Algorithm: hl7.Coded{Code: "VLM", Text: "concord-vlm " + r.c.Pack, Scheme: private}}
 	if flag := r.flagOf(s); flag != nil {
-		f.Severity, f.Rule, f.Comment = coded(sr.SeverityCode(srSeverity(flag.Severity))), flag.Rule, flag.Text
+		f.Severity, f.Rule, f.Comment = coded(srSeverity(flag.Severity).Code()), flag.Rule, flag.Text
 		f.Critical = flag.Severity == Critical
 	}
 	return f
@@ -76,7 +76,7 @@ func (r *result) statementFinding(s *Statement) hl7.Finding {
 // ruleFinding gives a rule's flag a group of its own: its statement may have a
 // verdict of the model as well.
 func (r *result) ruleFinding(flag *Flag, group int) hl7.Finding {
-	f := hl7.Finding{Group: group, Verdict: string(No), Severity: coded(sr.SeverityCode(srSeverity(flag.Severity))),
+	f := hl7.Finding{Group: group, Verdict: string(No), Severity: coded(srSeverity(flag.Severity).Code()),
 		Critical: flag.Severity == Critical, Rule: flag.Rule, Comment: flag.Text, AnalysedAt: r.at,
 		Algorithm: hl7.Coded{Code: "RULES", Text: "concord-rules " + r.site.Version, Scheme: private}}
 	if flag.Statement > 0 {

@@ -53,8 +53,7 @@ type Tx interface {
 // ObjectTx indexes objects, studies and messages.
 type ObjectTx interface {
 	AddObject(Object) error
-	Object(sopInstanceUID string) (*Object, error) // nil when unknown; never one kept aside
-	HasPath(path string) (bool, error)
+	Object(sopInstanceUID string) (*Object, error)  // nil when unknown; never one kept aside
 	StudyObjects(studyUID string) ([]Object, error) // by series, instance number; without those kept aside
 	PutStudy(*Study) error
 	Study(uid string) (*Study, error)

@@ -116,10 +116,7 @@ func (n *Node) finishJudging(ctx context.Context, job *Job, judged *Case, delive
 		if err != nil {
 			return err
 		}
-		if c.State == Ready { // settled again while this judge worked: its job is this one
-			return tx.RetryJob(job.ID, now)
-		}
-		if c.State != Judging {
+		if c.State != Judging { // when it settled again meanwhile, its job was queued again, too
 			return tx.FinishJob(job.ID)
 		}
 		c.Statements, c.Flags, c.Pack = judged.Statements, judged.Flags, judged.Pack
@@ -215,7 +212,7 @@ func (n *Node) delivered(ctx context.Context, job *Job, d *Delivery) error {
 	d.State = DeliverySent
 	n.Stats.Delivered.Add(1)
 	n.Log.Info("result delivered", zap.Int64("case", d.CaseID), zap.String("destination", d.Destination),
-		zap.String("kind", string(d.Kind)), zap.String("detail", d.Detail))
+		zap.String("kind", string(d.Kind)))
 	return n.settleDelivery(ctx, job, d, func(tx Tx, c *Case, all []Delivery) error {
 		for _, other := range all {
 			if other.State != DeliverySent {
@@ -233,7 +230,7 @@ func (n *Node) giveUp(ctx context.Context, job *Job, d *Delivery) error {
 	d.State = DeliveryDead
 	n.Stats.DeliveriesDead.Add(1)
 	n.Log.Error("a result was given up", zap.Int64("case", d.CaseID), zap.String("destination", d.Destination),
-		zap.String("kind", string(d.Kind)), zap.String("detail", d.Detail))
+		zap.String("kind", string(d.Kind))) // the peer's words may name a patient: they stay in the store
 	return n.settleDelivery(ctx, job, d, func(tx Tx, c *Case, _ []Delivery) error {
 		if !c.Accepts(DeliveryFailed) {
 			return nil
@@ -272,7 +269,7 @@ func (n *Node) deliverLater(ctx context.Context, job *Job, d *Delivery, wait tim
 	n.Stats.DeliveriesRetried.Add(1)
 	if d.State != DeliveryRetrying { // log the change, not each try
 		n.Log.Warn("a result cannot be delivered; trying on", zap.Int64("case", d.CaseID),
-			zap.String("destination", d.Destination), zap.String("detail", d.Detail))
+			zap.String("destination", d.Destination))
 	}
 	d.State = DeliveryRetrying
 	return n.Index.Update(ctx, func(tx Tx) error {

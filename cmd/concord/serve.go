@@ -53,7 +53,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger, ready func(*n
 		return err
 	}
 	index.OnJob = n.Wake
-	if err := n.Recover(ctx, index.Paths); err != nil {
+	if err := n.Recover(ctx, index.Unindexed); err != nil {
 		return err
 	}
 	ports, err := listen(c)
@@ -108,7 +108,7 @@ func run(ctx context.Context, c *config.Config, n *node.Node, ports listeners, l
 			return n.ReceiveMessage(ctx, p.Name, raw)
 		}}
 	page := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: (&console.Console{Node: n, Title: c.DICOM.AETitle,
-		Ready: func() error { return nil }, Log: log}).Handler()}
+		Ready: n.Ready, Log: log}).Handler()}
 
 	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()

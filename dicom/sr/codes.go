@@ -205,3 +205,14 @@ var regions = map[string][2]string{
 	"WHOLEBODY":       {"38266002", "Entire body"},
 	"WRIST":           {"74670003", "Wrist joint"},
 }
+
+// Code is the coded entry of an assessment; the empty Assessment is Incomplete.
+func (a Assessment) Code() Code {
+	if a == "" {
+		a = Incomplete
+	}
+	return assessments[a]
+}
+
+// Code is the coded entry of a severity; empty for none.
+func (s Severity) Code() Code { return severities[s] }
