@@ -88,9 +88,11 @@ func TestWriteToEqualsRead(t *testing.T) {
 		}
 		var got bytes.Buffer
 		var sizes []int
+		done := make(chan struct{}, 1)
 		s := newServer(nil)
 		s.MaxPDU = max
 		s.Store = func(_ context.Context, rq *StoreRequest) error {
+			defer func() { done <- struct{}{} }()
 			if _, err := io.CopyN(&got, rq.Data, int64(rand.IntN(5000))); err != nil {
 				return err
 			}
@@ -104,6 +106,7 @@ func TestWriteToEqualsRead(t *testing.T) {
 		if err := a.Store(t.Context(), o.request()); err != nil {
 			t.Fatal(err)
 		}
+		<-done
 		if !bytes.Equal(got.Bytes(), o.data) {
 			t.Errorf("limit %d: other bytes came", max)
 		}
@@ -160,7 +163,7 @@ func TestStoreRequestFields(t *testing.T) {
 	if err := a.Store(t.Context(), rq); err != nil {
 		t.Fatal(err)
 	}
-	got := keep.got[0]
+	got, _ := keep.last()
 	if got.SOPClassUID != o.class || got.SOPInstanceUID != o.instance || got.TransferSyntax != o.transferSyntax ||
 		got.MoveOriginatorAETitle != "MOVER" || got.MoveOriginatorMessageID != 77 || got.MessageID != 1 {
 		t.Errorf("got %+v", got)

@@ -83,15 +83,22 @@ func realObjects(t *testing.T) []object {
 	folders = append(folders, filepath.FromSlash("../../../shared/data/dicom"))
 	var objects []object
 	for _, folder := range folders {
-		files, _ := os.ReadDir(folder)
-		for _, f := range files {
-			if o, err := readPart10(filepath.Join(folder, f.Name())); err == nil {
-				objects = append(objects, o)
-			}
-		}
+		objects = append(objects, objectsIn(folder)...)
 	}
 	if len(objects) == 0 {
 		t.Skip("no real DICOM files on this machine: neither the module cache nor ../shared/data/dicom has any")
+	}
+	return objects
+}
+
+// objectsIn reads the Part 10 files of a folder; other files do not count.
+func objectsIn(folder string) []object {
+	var objects []object
+	files, _ := os.ReadDir(folder)
+	for _, f := range files {
+		if o, err := readPart10(filepath.Join(folder, f.Name())); err == nil {
+			objects = append(objects, o)
+		}
 	}
 	return objects
 }
@@ -124,6 +131,16 @@ func (s *sink) object(uid string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.objects[uid]
+}
+
+// last returns the last request and how its data ended.
+func (s *sink) last() (*StoreRequest, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.got) == 0 {
+		return nil, nil
+	}
+	return s.got[len(s.got)-1], s.errs[len(s.errs)-1]
 }
 
 func always(string) bool { return true }
