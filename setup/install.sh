@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what Concord needs on a Debian machine that has only Go, git and make.
-# usage: setup/install.sh build|demo|test|lint
+# usage: setup/install.sh build|demo|test|lint|bench
 #
 # Run by the Makefile before each target, as root or with sudo. What is there already is left alone, so that a second
 # run does nothing and prints nothing. Debian packages come from apt, ONNX Runtime from its npm package (checked against
@@ -20,6 +20,8 @@ demo_packages=("${build_packages[@]}" orthanc dcmtk)
 test_packages=("${demo_packages[@]}" dicom3tools python3-hl7 python3-pydicom python3-numpy python3-pil)
 
 log=.deps/setup.log
+# What Concord is measured beside, and strace to count what a server syncs.
+bench_packages=("${build_packages[@]}" orthanc dcmtk python3-hl7 python3-pydicom python3-numpy strace)
 
 say() { echo "setup: $*" >&2; }
 die() { say "$*"; exit 1; }
@@ -118,5 +120,6 @@ case "${1:-}" in
   demo) packages "${demo_packages[@]}"; onnxruntime ;;
   test) packages "${test_packages[@]}"; onnxruntime ;;
   lint) packages "${build_packages[@]}"; golangci ;;
-  *) die "usage: setup/install.sh build|demo|test|lint" ;;
+  bench) packages "${bench_packages[@]}"; onnxruntime ;;
+  *) die "usage: setup/install.sh build|demo|test|lint|bench" ;;
 esac

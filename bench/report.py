@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Prints a table from the JSON lines of run_store.py or run_hl7.py: median (min-max) over the rounds, and the ratio to a base.
+
+usage: report.py RESULTS.jsonl BASE_PEER
+"""
+import json
+import statistics
+import sys
+from collections import defaultdict
+
+
+def spread(rows, key):
+    """median, least and greatest of the rows' key; None without any"""
+    values = [r[key] for r in rows if isinstance(r.get(key), (int, float))]
+    return (statistics.median(values), min(values), max(values)) if values else None
+
+
+def text(s, digits=1):
+    return "-" if s is None else f"{s[0]:.{digits}f} ({s[1]:.{digits}f}-{s[2]:.{digits}f})"
+
+
+def main():
+    path, base = sys.argv[1:]
+    cells = defaultdict(list)
+    for line in open(path):
+        r = json.loads(line)
+        cells[(r["load"], r.get("assoc", r.get("conns")), r["peer"])].append(r)
+    print(f"| load | conns | server | rounds | items/s | × {base} | MB/s | p50 ms | p99 ms | peak MB | CPU s | lost |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+
+    def order(item):
+        (kind, n, _), rows = item
+        return kind, n, -(spread(rows, rate(kind)) or (0,))[0]
+
+    for (kind, n, peer), rows in sorted(cells.items(), key=order):
+        mine, other = spread(rows, rate(kind)), spread(cells.get((kind, n, base), []), rate(kind))
+        ratio = f"{mine[0] / other[0]:.2f}" if mine and other and other[0] else "-"
+        lost = sum((r.get("sent") or 0) - (r.get("ok") or 0) for r in rows)
+        columns = [kind, n, peer, len(rows), text(mine), ratio, text(spread(rows, "mb_s"), 0), text(spread(rows, "p50_ms"), 2),
+                   text(spread(rows, "p99_ms")), text(spread(rows, "peak_mb"), 0), text(spread(rows, "cpu_s"), 2), lost]
+        print("|", " | ".join(map(str, columns)), "|")
+
+
+def rate(kind):
+    return "msg_s" if kind == "hl7" else "obj_s"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# What `make bench` runs: all measurements in one go, then the tables. Results stay in .deps/bench.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export PYTHONDONTWRITEBYTECODE=1
+python=${BENCH_PYTHON:-/usr/bin/python3}
+results=.deps/bench/results-$(date +%Y%m%d-%H%M%S)
+mkdir -p "$results"
+
+"$python" bench/gen_dicom.py "${BENCH_DATA:-.deps/bench/data}"
+"$python" bench/run_store.py --out "$results/store.jsonl"
+"$python" bench/run_hl7.py --out "$results/hl7.jsonl"
+"$python" bench/run_failures.py --out "$results/failures.jsonl"
+
+echo
+echo "C-STORE; base is Orthanc, which like Concord syncs an object before it answers. storescp syncs nothing."
+"$python" bench/report.py "$results/store.jsonl" orthanc
+echo
+echo "MLLP; python-hl7 stores nothing, Concord acknowledges after a durable commit."
+"$python" bench/report.py "$results/hl7.jsonl" python-hl7
+echo
+echo "Results are in $results; failures.jsonl says what each server did when things went wrong."
