@@ -92,10 +92,7 @@ func testObjects(t *testing.T, index node.Index) {
 		equal(t, "objects by series and instance", list, []node.Object{third, second, first})
 		empty, err4 := tx.StudyObjects("5.5")
 		equal(t, "objects of an unknown study", len(empty), 0)
-		has, err5 := tx.HasPath(second.Path)
-		hasNot, err6 := tx.HasPath("2025061511/1.9.dcm")
-		equal(t, "paths", []bool{has, hasNot}, []bool{true, false})
-		return errors.Join(err, err2, err3, err4, err5, err6)
+		return errors.Join(err, err2, err3, err4)
 	})
 }
 
@@ -112,9 +109,7 @@ func testTwins(t *testing.T, index node.Index) {
 		equal(t, "object", got, &first)
 		list, err2 := tx.StudyObjects("1.2.3")
 		equal(t, "objects of the study", list, []node.Object{first})
-		has, err3 := tx.HasPath(aside.Path)
-		equal(t, "path of the twin", has, true)
-		return errors.Join(err, err2, err3)
+		return errors.Join(err, err2)
 	})
 }
 

@@ -40,11 +40,6 @@ func (t *tx) Object(sopInstanceUID string) (*node.Object, error) {
 	return o, failed("find object", err)
 }
 
-func (t *tx) HasPath(path string) (bool, error) {
-	n, err := one(t, scanColumn[int], `SELECT 1 FROM objects WHERE path = $1`, path)
-	return n != nil, failed("find path", err)
-}
-
 func (t *tx) StudyObjects(studyUID string) ([]node.Object, error) {
 	list, err := all(t, scanObject, `SELECT `+objectColumns+` FROM objects WHERE study_uid = $1 AND aside = 0
 		ORDER BY series_number, instance_number, sop_uid`, studyUID)
