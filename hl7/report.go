@@ -119,7 +119,6 @@ func groups(segments []Segment) []group {
 			if number > 0 {
 				head = i
 			}
-			continue
 		case "OBR":
 			if start < 0 || hasOBR {
 				closeAt(i)
