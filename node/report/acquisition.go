@@ -1,0 +1,186 @@
+package report
+
+import (
+	"slices"
+	"strings"
+)
+
+// CON-001, CON-002: contrast said against contrast recorded. Only CT and MR are judged: elsewhere
+// the word has other meanings.
+func (k *checker) contrast() {
+	if !slices.Contains(k.exam.modalities, "CT") && !slices.Contains(k.exam.modalities, "MR") {
+		return
+	}
+	given, known := k.contrastGiven()
+	if !known {
+		return
+	}
+	var with, without, oral *hit
+	var withC, withoutC *clause
+	withN, withoutN := 0, 0
+	note := func(s *Statement, d *detail) bool {
+		for i := range d.mentions {
+			m := &d.mentions[i]
+			if m.kind == "modality" && m.has("contrast") && with == nil {
+				with, withN, withC = &m.hit, s.N, d.clause
+			}
+			if m.kind != "contrast" {
+				continue
+			}
+			switch {
+			case m.has("oral"):
+				oral = &m.hit
+			case m.has("without") || m.denied:
+				without, withoutN, withoutC = &m.hit, s.N, d.clause
+			case with == nil && !d.clause.otherContrast():
+				with, withN, withC = &m.hit, s.N, d.clause
+			}
+		}
+		return true
+	}
+	k.described(note)
+	k.observed(note)
+	switch {
+	case with != nil && !given && oral == nil && !k.reportsEarlier(withN):
+		k.flag("CON-001", withN, withC.spanText(*with))
+	case with == nil && without != nil && given && oral == nil:
+		k.flag("CON-002", withoutN, withoutC.spanText(*without))
+	}
+}
+
+// contrastGiven is what the headers say or, failing that, a plain order.
+func (k *checker) contrastGiven() (given, known bool) {
+	if k.f.ContrastGiven != nil {
+		return *k.f.ContrastGiven, true
+	}
+	plain := false
+	for _, h := range k.lex.describe(k.f.Procedure).terms {
+		if h.kind == "contrast" && !h.has("without") || h.kind == "modality" && h.has("contrast") {
+			return false, false
+		}
+		plain = plain || h.kind == "contrast" && h.has("without")
+	}
+	return false, plain
+}
+
+// otherContrast: the agent went elsewhere than into a vein: a joint, the spinal canal, the bowel.
+func (c *clause) otherContrast() bool {
+	for i := range c.tokens {
+		switch strings.ToLower(c.word(i)) {
+		case "oral", "rectal", "intrathecal", "arthrogram", "arthrography", "myelogram", "myelography", "bowel", "joint", "barium", "gastrografin", "residual", "口":
+			return true
+		}
+	}
+	return false
+}
+
+// reportsEarlier: the statement speaks of another examination.
+func (k *checker) reportsEarlier(n int) bool {
+	s := &k.r.Statements[n-1]
+	return s.Comparison || s.Historical
+}
+
+// viewCodes lists the codes of (0018,5101) that show a view as reports name it.
+var viewCodes = map[string][]string{
+	"LAT":   {"LL", "RL", "LAT", "LATERAL", "L", "ML", "LM", "XTABLE", "LLD", "RLD"},
+	"FRONT": {"AP", "PA", "FRONTAL"},
+	"CC":    {"CC", "FB", "XCCL", "XCC", "RCC", "LCC"},
+	"MLO":   {"MLO", "LMO", "RMLO", "LMLO"},
+	"PA":    {"PA"},
+	"AP":    {"AP"},
+}
+
+// VIEW-001: a projection the report counts among its own and the images lack. AP and PA are told
+// apart only when the images are all of the other kind.
+func (k *checker) views() {
+	codes := k.viewsThere()
+	if len(codes) == 0 || !slices.ContainsFunc(k.exam.modalities, func(m string) bool { return slices.Contains([]string{"CR", "DX", "MG", "RG"}, m) }) {
+		return
+	}
+	k.described(func(s *Statement, d *detail) bool {
+		for i := range d.mentions {
+			m := &d.mentions[i]
+			if m.kind != "view" || m.denied {
+				continue
+			}
+			if want := viewCodes[m.modality()]; len(want) > 0 && !slices.ContainsFunc(codes, func(c string) bool { return slices.Contains(want, c) }) {
+				k.flag("VIEW-001", s.N, k.name(m.concept), strings.Join(codes, ", "))
+				return true
+			}
+		}
+		return true
+	})
+}
+
+// viewsThere gathers view positions from the tag and, where present, from series descriptions.
+func (k *checker) viewsThere() []string {
+	var out []string
+	for _, v := range k.f.ViewPositions {
+		if v = strings.ToUpper(strings.TrimSpace(v)); v != "" {
+			out = appendNew(out, v)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	for _, d := range k.f.SeriesDescriptions {
+		for _, h := range k.lex.describe(d).terms {
+			if h.kind == "view" {
+				out = appendNew(out, h.modality())
+			}
+		}
+	}
+	return out
+}
+
+// seriesKinds: what the text calls a sequence or phase, and the words by which series show it.
+var seriesKinds = []struct {
+	name  string
+	words []string // in the text, as tokens
+	shown []string // in series descriptions, as substrings in lower case
+}{
+	{"DWI", []string{"DWI", "ADC"}, []string{"dwi", "adc", "diff", "dti", "trace", "b1000", "b800", "弥散", "扩散"}},
+	{"FLAIR", []string{"FLAIR"}, []string{"flair", "dark fluid", "dark-fluid", "tirm"}},
+	{"SWI", []string{"SWI"}, []string{"swi", "suscept", "swan", "venbold", "mip"}},
+}
+
+// VIEW-002: a sequence named in the text that none of several described series is.
+func (k *checker) series() {
+	if !slices.Contains(k.exam.modalities, "MR") || !k.seriesDescribed() {
+		return
+	}
+	all := strings.ToLower(strings.Join(k.f.SeriesDescriptions, "\n"))
+	look := func(s *Statement, d *detail) bool {
+		for _, kind := range seriesKinds {
+			if d.clause.says() || s.Section == "technique" {
+				if d.clause.hasWord(kind.words) && !slices.ContainsFunc(kind.shown, func(w string) bool { return strings.Contains(all, w) }) {
+					k.flag("VIEW-002", s.N, kind.name)
+				}
+			}
+		}
+		return true
+	}
+	k.described(look)
+	k.observed(look)
+}
+
+func (c *clause) hasWord(words []string) bool {
+	for i := range c.tokens {
+		if slices.Contains(words, c.word(i)) {
+			return true
+		}
+	}
+	return false
+}
+
+// seriesDescribed: at least three series carry names that tell sequences apart.
+func (k *checker) seriesDescribed() bool {
+	n := 0
+	for _, d := range k.f.SeriesDescriptions {
+		d = strings.ToLower(d)
+		if slices.ContainsFunc([]string{"t1", "t2", "flair", "dwi", "stir", "tof", "swi", "pd", "diff"}, func(w string) bool { return strings.Contains(d, w) }) {
+			n++
+		}
+	}
+	return n >= 3
+}

@@ -1,0 +1,313 @@
+package report
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// paragraph is a stretch of one block under one heading: a line, wrapped lines joined, or a numbered item.
+type paragraph struct {
+	block, number int
+	section       string
+	text          string // the whole block
+	start, end    int    // without heading, item marker and outer blanks
+	title         bool   // an examination title rather than prose
+}
+
+// layout finds sections and paragraphs. Its state runs on from block to block.
+type layout struct {
+	lex        *Lexicon
+	paragraphs []paragraph
+	number     int
+	seen       bool // some heading or titled block has been met
+	notes      int  // headings of a clinical note met
+	proper     bool // a heading of findings or impression met
+}
+
+// read appends the paragraphs of one block.
+func (d *layout) read(block int, b Block) {
+	section := b.Section
+	d.seen = d.seen || section != ""
+	lines := wrapped(b.Text)
+	for i, ln := range lines {
+		pieces := d.headed(b.Text, ln)
+		for _, p := range pieces {
+			if p.heading {
+				section = d.enter(p, section)
+			}
+			d.add(block, b.Text, section, p)
+		}
+		if i+1 < len(lines) && lines[i+1].gap && endsAtGap(section) && hasBody(pieces) && b.Section != section {
+			section = "findings"
+		}
+	}
+}
+
+// enter is the section after a heading.
+func (d *layout) enter(p piece, before string) string {
+	d.seen = true
+	section := p.section(before)
+	switch {
+	case section == note:
+		d.notes++
+		section = "history"
+	case p.known && (section == "findings" || section == "impression"):
+		d.proper = true
+	}
+	return section
+}
+
+// settle moves the body of a clinical note to history once all blocks are read.
+func (d *layout) settle() {
+	if d.notes < 3 || d.proper {
+		return
+	}
+	for i := range d.paragraphs {
+		if s := &d.paragraphs[i].section; *s == "findings" || *s == "technique" {
+			*s = "history"
+		}
+	}
+}
+
+// endsAtGap: in a dictation these sections are one paragraph long; what follows an empty line
+// without a heading of its own is the body of the report again.
+func endsAtGap(section string) bool {
+	return section == "history" || section == "comparison" || section == "technique"
+}
+
+func hasBody(pieces []piece) bool {
+	last := pieces[len(pieces)-1]
+	return last.start < last.end
+}
+
+// add numbers the piece and splits its inline items ('1. … 2. …').
+func (d *layout) add(block int, text, section string, p piece) {
+	if p.start >= p.end {
+		return
+	}
+	title := section == "" && !d.seen && d.isTitle(text[p.start:p.end])
+	if title {
+		section = "technique"
+	}
+	if section == "" {
+		section = "findings"
+	}
+	items := splitItems(text, p.start, p.end)
+	for _, it := range items {
+		d.number++
+		d.paragraphs = append(d.paragraphs, paragraph{block, d.number, section, text, it.start, it.end, title})
+	}
+}
+
+// isTitle: a short first line that names an examination and is no sentence.
+func (d *layout) isTitle(s string) bool {
+	if len(s) > 110 || strings.HasSuffix(s, "。") || strings.Count(s, ". ") > 0 {
+		return false
+	}
+	tokens := tokenize(s, 0, nil)
+	ids := d.lex.identify(s, tokens)
+	named := false
+	for i := range tokens {
+		if v, n := d.lex.terms.longest(ids[i:], tokens[i:]); n > 0 {
+			switch d.lex.concepts[v].kind {
+			case "modality", "view":
+				named = true
+			case "normal", "finding":
+				return false
+			}
+		}
+	}
+	return named
+}
+
+// line is a logical line of a block; gap says that an empty line stands before it.
+type line struct {
+	start, end int
+	gap        bool
+}
+
+// wrapped splits text at line ends and joins lines that a fixed width broke.
+func wrapped(text string) []line {
+	var raw []line
+	gap := false
+	for at := 0; at <= len(text); {
+		end := len(text)
+		if n := strings.IndexAny(text[at:], "\n\r"); n >= 0 {
+			end = at + n
+		}
+		if s, e := trimSpan(text, at, end); s < e {
+			raw = append(raw, line{s, e, gap})
+			gap = false
+		} else {
+			gap = len(raw) > 0
+		}
+		at = end + 1
+		if end < len(text) && text[end] == '\r' && at < len(text) && text[at] == '\n' {
+			at++
+		}
+	}
+	return joinWrapped(text, raw)
+}
+
+// joinWrapped joins line i+1 to line i if i had no room for the first word of i+1, or if the
+// sentence plainly runs on.
+func joinWrapped(text string, raw []line) []line {
+	width := wrapWidth(text, raw)
+	out := raw[:0]
+	for i, ln := range raw {
+		if i > 0 && !ln.gap && runsOn(text, raw[i-1], ln, width, lineStart(text, raw[i-1].start)) {
+			out[len(out)-1].end = ln.end
+			continue
+		}
+		out = append(out, ln)
+	}
+	return out
+}
+
+func lineStart(text string, at int) int {
+	return strings.LastIndexAny(text[:at], "\n\r") + 1
+}
+
+// wrapWidth is the width at which text seems to have been broken, 0 for none: a quarter of the
+// lines must end in the middle of a sentence.
+func wrapWidth(text string, raw []line) int {
+	width, broken := 0, 0
+	for i, ln := range raw {
+		n := ln.end - ln.start
+		width = max(width, n)
+		if n >= 40 && i+1 < len(raw) && !raw[i+1].gap && !endsSentence(text[ln.start:ln.end]) {
+			broken++
+		}
+	}
+	if width < 40 || width > 132 || broken < 2 || broken*4 < len(raw) {
+		return 0
+	}
+	return width
+}
+
+func runsOn(text string, prev, next line, width, prevStart int) bool {
+	a, b := text[prev.start:prev.end], text[next.start:next.end]
+	if itemMarker(b) > 0 || lastRune(a) == ':' || lastRune(a) == '：' {
+		return false
+	}
+	if r := firstRune(b); unicode.IsLower(r) && !endsSentence(a) {
+		return true
+	}
+	if width == 0 || looksHeaded(b) {
+		return false
+	}
+	word := strings.IndexFunc(b, unicode.IsSpace)
+	if word < 0 {
+		word = len(b)
+	}
+	return prev.end-prevStart+1+word > width && !strings.HasSuffix(b, ":")
+}
+
+func endsSentence(s string) bool { return strings.ContainsRune(".:;!?。；：！？", lastRune(s)) }
+
+// looksHeaded: 'LUNGS: …' opens a line of its own even in wrapped text.
+func looksHeaded(s string) bool {
+	colon := strings.IndexAny(s, ":：")
+	if colon <= 0 || colon > 40 {
+		return false
+	}
+	return strings.ToUpper(s[:colon]) == s[:colon]
+}
+
+// itemMarker measures a list marker at the start of s: '1. ', '2)', '(3) ', '④', '- ', '• '.
+func itemMarker(s string) int {
+	n := 0
+	r, size := utf8.DecodeRuneInString(s)
+	switch {
+	case r >= '①' && r <= '⑳', r == '•', r == '·':
+		n = size
+	case (r == '-' || r == '*') && len(s) > 1 && s[1] == ' ':
+		n = 1
+	case r == '(' || r == '（':
+		n = numberedMarker(s, size, ")）")
+	default:
+		n = numberedMarker(s, 0, ".)、．）")
+	}
+	if n == 0 {
+		return 0
+	}
+	return n + len(s[n:]) - len(strings.TrimLeftFunc(s[n:], unicode.IsSpace))
+}
+
+func numberedMarker(s string, at int, closers string) int {
+	digits := at
+	for digits < len(s) && digits < at+2 && isDigit(rune(s[digits])) {
+		digits++
+	}
+	if digits == at {
+		return 0
+	}
+	r, size := utf8.DecodeRuneInString(s[digits:])
+	if size == 0 || !strings.ContainsRune(closers, r) {
+		return 0
+	}
+	if digits+size < len(s) && isDigit(rune(s[digits+size])) && r == '.' {
+		return 0 // 2.5 cm
+	}
+	return digits + size
+}
+
+// splitItems cuts 'text 1. … 2. …' into items; the numbers must count up from 1, each after a stop.
+func splitItems(text string, start, end int) []line {
+	start += itemMarker(text[start:end])
+	var out []line
+	from, want := start, 0
+	if start > 0 {
+		want = leadingNumber(text, start) + 1
+	}
+	for i := start; i < end; i++ {
+		if !isDigit(rune(text[i])) || i > start && isDigit(rune(text[i-1])) || !afterStop(text, from, i, start) {
+			continue
+		}
+		n := itemMarker(text[i:end])
+		if n == 0 || number(text[i:]) != max(want, 1) {
+			continue
+		}
+		out = appendSpan(out, text, from, i)
+		want = number(text[i:]) + 1
+		from = i + n
+		i = from - 1
+	}
+	return appendSpan(out, text, from, end)
+}
+
+func appendSpan(out []line, text string, from, to int) []line {
+	if s, e := trimSpan(text, from, to); s < e {
+		out = append(out, line{start: s, end: e})
+	}
+	return out
+}
+
+// leadingNumber reads the number of the item marker that ends before start, 0 for none.
+func leadingNumber(text string, start int) int {
+	s := strings.TrimRightFunc(text[:start], unicode.IsSpace)
+	s = strings.TrimRight(s, ".)、．）")
+	i := len(s)
+	for i > 0 && i > len(s)-2 && isDigit(rune(s[i-1])) {
+		i--
+	}
+	return number(s[i:])
+}
+
+func number(s string) int {
+	n := 0
+	for i := 0; i < len(s) && i < 3 && isDigit(rune(s[i])); i++ {
+		n = n*10 + int(s[i]-'0')
+	}
+	return n
+}
+
+// afterStop: a numbered item starts the piece or follows the end of a sentence.
+func afterStop(text string, from, i, start int) bool {
+	s := strings.TrimRightFunc(text[from:i], unicode.IsSpace)
+	if s == "" {
+		return i == start || from == i
+	}
+	return strings.ContainsRune(".;:。；：;)）", lastRune(s))
+}

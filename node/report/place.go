@@ -1,0 +1,136 @@
+package report
+
+import (
+	"slices"
+	"strings"
+)
+
+// regionNames lists regions in the report's language.
+func (k *checker) regionNames(regions []string) string {
+	var out []string
+	for _, id := range regions {
+		r := k.lex.regions[id]
+		if k.zh() {
+			out = append(out, r.chinese)
+		} else {
+			out = append(out, r.english)
+		}
+	}
+	if k.zh() {
+		return strings.Join(out, "、")
+	}
+	return strings.Join(out, ", ")
+}
+
+// wholeBody modalities show whatever takes up the tracer.
+func (e *exam) wholeBody() bool {
+	return slices.Contains(e.modalities, "NM") || slices.Contains(e.modalities, "PT")
+}
+
+// near: the region is examined or lies beside one that is.
+func (k *checker) near(regions []string, region string) bool {
+	return slices.ContainsFunc(regions, func(r string) bool { return r == region || k.lex.adjacent(r, region) })
+}
+
+// foreign tells whether place m lies outside all of regions, beyond doubt.
+func (k *checker) foreign(regions []string, m *mention) bool {
+	return m.place() && !m.has("loose") && !m.has("generic") && m.region != "any" && m.region != "-" && !k.near(regions, m.region)
+}
+
+// PART-001: a statement that names only organs far from what was examined.
+func (k *checker) foreignPart() {
+	if len(k.exam.regions) == 0 || k.exam.wholeBody() {
+		return
+	}
+	regions := slices.Clone(k.exam.regions)
+	k.described(func(_ *Statement, d *detail) bool {
+		for i := range d.mentions {
+			if d.mentions[i].place() {
+				regions = appendNew(regions, d.mentions[i].region)
+			}
+		}
+		return true
+	})
+	told := []string{}
+	k.observed(func(s *Statement, d *detail) bool {
+		if m := k.onlyForeign(regions, d); m != nil && !slices.Contains(told, m.region) {
+			told = append(told, m.region)
+			k.flag("PART-001", s.N, k.name(m.concept), k.regionNames(k.exam.regions))
+		}
+		return true
+	})
+}
+
+// onlyForeign is the first place of a statement that asserts something and whose places are all foreign.
+func (k *checker) onlyForeign(regions []string, d *detail) *mention {
+	if !d.clause.says() || d.primary() {
+		return nil
+	}
+	var first *mention
+	for i := range d.mentions {
+		m := &d.mentions[i]
+		switch {
+		case k.foreign(regions, m):
+			if first == nil {
+				first = m
+			}
+		case m.place() && !m.has("generic"), m.kind == "finding" && m.region != "-" && k.near(regions, m.region), m.kind == "modality":
+			return nil
+		}
+	}
+	return first
+}
+
+// primary: a tumour's origin is named, not an organ seen ('metastases from colon cancer').
+func (d *detail) primary() bool {
+	return slices.ContainsFunc(d.mentions, func(m mention) bool {
+		return m.kind == "finding" && (m.english == "carcinoma" || m.english == "metastasis" || m.english == "neoplasm")
+	})
+}
+
+// PART-002: the report's title names only regions far from the headers' ones.
+func (k *checker) titlePart() {
+	if len(k.exam.regions) == 0 || k.exam.wholeBody() {
+		return
+	}
+	var first *mention
+	n := 0
+	fits := false
+	k.described(func(s *Statement, d *detail) bool {
+		for i := range d.mentions {
+			m := &d.mentions[i]
+			if !m.place() || m.has("generic") || m.region == "any" {
+				fits = fits || m.place() && m.region == "any" && m.kind == "region"
+				continue
+			}
+			if k.near(k.exam.regions, m.region) {
+				fits = true
+			} else if first == nil && !m.has("loose") && k.titleOf(s, d) {
+				first, n = m, s.N
+			}
+		}
+		return !fits
+	})
+	if first != nil && !fits {
+		k.flag("PART-002", n, k.regionNames([]string{first.region}), k.regionNames(k.exam.regions))
+	}
+}
+
+// titleOf: the statement names an examination: a modality or view together with a body part.
+func (k *checker) titleOf(s *Statement, d *detail) bool {
+	return d.title || d.names("modality", "view") && len(d.clause.tokens) <= 24
+}
+
+// PART-003: the order is for a region far from the body part the headers mark.
+func (k *checker) orderedPart() {
+	e := &k.exam
+	if len(e.ordered) == 0 || len(e.header) == 0 {
+		return
+	}
+	for _, o := range e.ordered {
+		if k.near(e.header, o) || slices.ContainsFunc(e.header, func(h string) bool { return k.near([]string{o}, h) }) {
+			return
+		}
+	}
+	k.flag("PART-003", 0, k.regionNames(e.ordered), k.regionNames(e.header))
+}

@@ -1,0 +1,300 @@
+package report
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// lesions may be counted and measured.
+var lesionNames = []string{"nodule", "mass", "cyst", "stone", "kidney stone", "gallstone", "polyp", "aneurysm", "calcification", "metastasis",
+	"hemangioma", "leiomyoma", "adenoma", "lesion", "hematoma", "ground glass opacity", "fracture", "infarct", "lymphadenopathy", "ulcer",
+	"hypoechoic lesion", "hyperechoic lesion", "anechoic lesion", "meningioma", "acoustic neuroma", "abscess", "carcinoma", "granuloma", "filling defect",
+	"low density", "high density", "opacity", "fluid collection", "bone lesion", "neoplasm", "abdominal aortic aneurysm", "glioma"}
+
+func (m *mention) countable() bool {
+	return m.kind == "finding" && slices.Contains(lesionNames, m.english)
+}
+
+// numerals are the words for small numbers.
+var numerals = map[string]int{"one": 1, "single": 1, "solitary": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+	"一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6}
+
+// counted finds the number that counts finding i: 'three pulmonary nodules', '2枚结节'; 0 for none.
+func (d *detail) counted(i int) int {
+	c, m := d.clause, &d.mentions[i]
+	for j := m.from - 1; j >= 0 && j >= m.from-6; j-- {
+		if c.mark(j, ",，;；.。()（）:：") || c.word(j) == "and" {
+			return 0
+		}
+		n := c.small(j)
+		if n == 0 {
+			continue
+		}
+		if c.tokens[j].class == classHan || c.tokens[m.from].class == classHan {
+			if j+1 < len(c.tokens) && slices.Contains([]string{"枚", "个", "处", "颗"}, c.word(j+1)) {
+				return n
+			}
+			return 0
+		}
+		if c.betweenNounPhrase(j+1, m.from) && (n > 1) == c.plural(m.to-1) {
+			return n
+		}
+		return 0
+	}
+	return 0
+}
+
+// small reads a whole number from 1 to 12 that is not part of a measurement, level or date.
+func (c *clause) small(i int) int {
+	if n := numerals[strings.ToLower(c.word(i))]; n > 0 {
+		return n
+	}
+	n := c.int(i)
+	if n < 1 || n > 12 || i > 0 && (c.tokens[i-1].end == c.tokens[i].start || c.mark(i-1, "/×*x#")) {
+		return 0
+	}
+	if i+1 < len(c.tokens) && (c.mark(i+1, "/×*x%") || c.tokens[i].end == c.tokens[i+1].start && c.tokens[i+1].class == classWord) {
+		return 0
+	}
+	if u, _ := c.unitAt(i + 1); u != "" {
+		return 0
+	}
+	return n
+}
+
+// betweenNounPhrase: only adjectives and nouns stand between number and noun.
+func (c *clause) betweenNounPhrase(from, to int) bool {
+	for i := from; i < to; i++ {
+		switch w := strings.ToLower(c.word(i)); {
+		case c.tokens[i].class != classWord, slices.Contains(verbs, w):
+			return false
+		case slices.Contains([]string{"of", "in", "the", "with", "to", "or", "month", "months", "week", "weeks", "day", "days", "year", "years", "view", "views", "cm", "mm"}, w):
+			return false
+		}
+	}
+	return true
+}
+
+func (c *clause) plural(i int) bool { return strings.HasSuffix(strings.ToLower(c.word(i)), "s") }
+
+// quantity is a count or a size of a lesion at a place.
+type quantity struct {
+	statement int
+	lesion    *concept
+	organ     *concept // nil when unsaid
+	side      side
+	count     int
+	size      measure
+	text      string // the size as written
+}
+
+// quantities gathers what a section counts and measures.
+func (k *checker) quantities(section string) []quantity {
+	var out []quantity
+	k.observed(func(s *Statement, d *detail) bool {
+		if s.Section != section {
+			return true
+		}
+		for i := range d.mentions {
+			m := &d.mentions[i]
+			if !m.countable() || m.denied {
+				continue
+			}
+			q := quantity{statement: s.N, lesion: m.concept, side: m.side, count: d.counted(i)}
+			if o := d.organOf(m); o != nil {
+				q.organ = o.concept
+				if q.side == sideNone {
+					q.side = o.side
+				}
+			}
+			if len(d.measures) == 1 && !d.measures[0].prior && d.onlyLesion(i) {
+				q.size = d.measures[0]
+				q.text = d.clause.measureText(q.size)
+			}
+			if q.count > 0 || q.size.mm != nil {
+				out = append(out, q)
+			}
+		}
+		return true
+	})
+	return out
+}
+
+// organOf is the place of finding m: its own or the statement's carried one.
+func (d *detail) organOf(m *mention) *mention {
+	if m.organ >= 0 {
+		return &d.mentions[m.organ]
+	}
+	return d.carried
+}
+
+// onlyLesion: no other countable finding could own the statement's measurement.
+func (d *detail) onlyLesion(i int) bool {
+	for j := range d.mentions {
+		if j != i && d.mentions[j].countable() && !d.mentions[j].denied {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *clause) measureText(m measure) string {
+	return c.text[c.tokens[m.from].start:c.tokens[m.to-1].end]
+}
+
+// sameLesion: one lesion under one name at one place, as far as both say.
+func (k *checker) sameLesion(a, b *quantity) bool {
+	if a.lesion != b.lesion || a.side != b.side {
+		return false
+	}
+	return a.organ == nil || b.organ == nil || k.lex.related(a.organ, b.organ) || a.organ.region == b.organ.region && a.organ.kind == "region"
+}
+
+// NUM-001: both sections count the same lesion and differ.
+func (k *checker) counts() {
+	found := k.quantities("findings")
+	for _, q := range k.quantities("impression") {
+		if q.count == 0 {
+			continue
+		}
+		var other *quantity
+		agree := false
+		for i := range found {
+			if f := &found[i]; f.count > 0 && k.sameLesion(f, &q) {
+				agree = agree || f.count == q.count
+				other = f
+			}
+		}
+		if other != nil && !agree && k.single(found, other) {
+			k.flag("NUM-001", q.statement, strconv.Itoa(q.count), k.name(q.lesion), strconv.Itoa(other.count))
+		}
+	}
+}
+
+// single: the findings count this lesion once; several counts may add up.
+func (k *checker) single(found []quantity, q *quantity) bool {
+	n := 0
+	for i := range found {
+		if found[i].count > 0 && found[i].lesion == q.lesion {
+			n++
+		}
+	}
+	return n == 1
+}
+
+// SIZE-001: the impression gives a lesion a size that no measurement of the findings comes near.
+func (k *checker) sizes() {
+	found := k.quantities("findings")
+	all := k.allSizes("findings")
+	for _, q := range k.quantities("impression") {
+		if q.size.mm == nil || slices.ContainsFunc(all, func(mm float64) bool { return closeTo(mm, q.size.largest()) }) {
+			continue
+		}
+		var other *quantity
+		for i := range found {
+			if f := &found[i]; f.size.mm != nil && k.sameLesionBySize(f, &q) {
+				other = f
+			}
+		}
+		if other != nil {
+			k.flag("SIZE-001", q.statement, q.text, k.name(q.lesion), other.text)
+		}
+	}
+}
+
+// sameLesionBySize also lets the impression name what the findings describe (低密度影 → 血管瘤), if organ and side agree.
+func (k *checker) sameLesionBySize(f, q *quantity) bool {
+	if k.sameLesion(f, q) {
+		return true
+	}
+	return f.organ != nil && q.organ != nil && f.side == q.side && k.lex.related(f.organ, q.organ)
+}
+
+// allSizes is every length of a section in millimetres, whatever it measures.
+func (k *checker) allSizes(section string) []float64 {
+	var out []float64
+	for i := range k.r.Statements {
+		if k.r.Statements[i].Section == section {
+			for _, m := range k.r.details[i].measures {
+				out = append(out, m.mm...)
+			}
+		}
+	}
+	return out
+}
+
+// closeTo allows for rounding: a tenth, or one millimetre.
+func closeTo(a, b float64) bool { return math.Abs(a-b) <= max(1, 0.11*max(a, b)) }
+
+// UNIT-001, UNIT-002.
+func (k *checker) units() {
+	k.observed(func(s *Statement, d *detail) bool {
+		for _, m := range d.measures {
+			text := d.clause.measureText(m)
+			if m.mixed() {
+				k.flag("UNIT-002", s.N, text)
+				continue
+			}
+			if c := k.implausible(d, m); c != nil {
+				k.flag("UNIT-001", s.N, text, k.name(c))
+			}
+		}
+		return true
+	})
+}
+
+// mixed: within one product a unit of length jumps a hundredfold or more, or the values do so unexplained.
+func (m measure) mixed() bool {
+	if len(m.mm) < 2 {
+		return false
+	}
+	units := 0
+	for i := 1; i < len(m.units); i++ {
+		if m.units[i] != "" && m.units[i-1] != "" && m.units[i] != m.units[i-1] {
+			units++
+		}
+	}
+	lo, hi := slices.Min(m.mm), slices.Max(m.mm)
+	return units > 0 && lo > 0 && hi/lo >= 25 || hi >= 2000
+}
+
+// implausible is the only thing the statement can be measuring, if the size lies outside its range.
+func (k *checker) implausible(d *detail, m measure) *concept {
+	c := d.measured(m)
+	if c == nil {
+		return nil
+	}
+	limits, ok := k.lex.sizes[c.english]
+	if !ok {
+		return nil
+	}
+	if v := m.largest(); v > limits[1] || v < limits[0] && c.kind != "finding" && len(m.mm) > 1 {
+		return c
+	}
+	return nil
+}
+
+// measured is the term the measurement belongs to: the nearest lesion or organ before it, else the first after it.
+func (d *detail) measured(m measure) *concept {
+	var before, after *concept
+	for i := range d.mentions {
+		t := &d.mentions[i]
+		if !t.countable() && !t.place() && t.english != "midline shift" && t.english != "pneumothorax" || t.has("generic") {
+			continue
+		}
+		if t.to <= m.from {
+			if t.place() && before != nil && before.kind == "finding" {
+				continue
+			}
+			before = t.concept
+		} else if after == nil && t.from >= m.to && t.from-m.to <= 4 {
+			after = t.concept
+		}
+	}
+	if before == nil || after != nil && after.kind == "finding" && before.kind != "finding" {
+		return after
+	}
+	return before
+}

@@ -1,0 +1,83 @@
+package report
+
+import (
+	"slices"
+	"strings"
+)
+
+// negate marks the tokens that a negation of the sentence covers: forward from a cue such as 'no' to
+// the next stop, backward from a cue such as 'is not seen' to the last one.
+func (c *clause) negate() {
+	c.denied = make([]bool, len(c.tokens))
+	for n, s := range c.scopes {
+		back := s.cue&cueNegationBack != 0
+		ahead := s.cue&cueNegation != 0
+		if back && ahead {
+			back = c.closes(s.to)
+			ahead = !back
+		}
+		if ahead {
+			c.denyAhead(n)
+		}
+		if back {
+			c.denyBack(n)
+		}
+	}
+}
+
+// closes: nothing but a mark or a stop follows, so a cue that works both ways looks back.
+func (c *clause) closes(at int) bool {
+	return at >= len(c.tokens) || c.mark(at, ".,;。，；)") || at+1 < len(c.tokens) && c.word(at) == "at" || c.word(at) == "by"
+}
+
+func (c *clause) denyAhead(n int) {
+	end := len(c.tokens)
+	for _, s := range c.scopes[n+1:] {
+		if s.cue&cueStop != 0 && s.cue&cueContinue == 0 && s.from > c.scopes[n].to {
+			end = s.from
+			break
+		}
+	}
+	for i := c.scopes[n].from; i < end && !c.barrier(i); i++ {
+		c.denied[i] = true
+	}
+}
+
+func (c *clause) denyBack(n int) {
+	start := 0
+	for _, s := range c.scopes[:n] {
+		if s.cue&(cueStop|cuePseudo) != 0 && s.cue&cueContinue == 0 {
+			start = s.to
+		}
+	}
+	for i := c.scopes[n].from - 1; i >= start && !c.barrier(i); i-- {
+		c.denied[i] = true
+	}
+}
+
+// barrier is a mark no negation crosses. A comma binds a list in English; in Chinese the list
+// mark is 、 and a comma ends the clause.
+func (c *clause) barrier(i int) bool {
+	if c.mark(i, ";；。:：") {
+		return true
+	}
+	if c.mark(i, "，") || c.mark(i, ",") && i > 0 && c.tokens[i-1].class == classHan {
+		return true
+	}
+	return c.mark(i, ",") && c.newSubject(i+1)
+}
+
+var subjects = strings.Fields("the he she it there this these they his her patient we i both")
+
+// newSubject: ', the patient remained stable' is no longer the list that a negation opened.
+func (c *clause) newSubject(i int) bool {
+	if i >= len(c.tokens) || !slices.Contains(subjects, strings.ToLower(c.word(i))) {
+		return false
+	}
+	for ; i < len(c.tokens) && !c.mark(i, ",;"); i++ {
+		if slices.Contains(verbs, strings.ToLower(c.word(i))) {
+			return true
+		}
+	}
+	return false
+}

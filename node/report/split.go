@@ -1,0 +1,184 @@
+package report
+
+import (
+	"slices"
+	"strings"
+)
+
+// splitStatements cuts a paragraph into sentences and the sentences into statements.
+func splitStatements(l *Lexicon, p paragraph) []*clause {
+	var out []*clause
+	for _, s := range sentences(p.text, p.start, p.end) {
+		c := l.analyse(p.text, s.start, s.end)
+		if len(c.tokens) == 0 {
+			continue
+		}
+		from := 0
+		for _, cut := range append(c.cuts(), cut{at: len(c.tokens)}) {
+			part := c.part(from, cut.at)
+			part.runsOn = from > 0
+			out = append(out, part)
+			from = cut.resume
+		}
+	}
+	return out
+}
+
+// cut ends one statement before token at and begins the next with token resume.
+type cut struct{ at, resume int }
+
+// cuts finds where a compound sentence says a second thing.
+func (c *clause) cuts() []cut {
+	var out []cut
+	from, depth := 0, 0
+	for i := 1; i < len(c.tokens)-1; i++ {
+		depth = c.depth(depth, i)
+		if depth > 0 {
+			continue
+		}
+		resume := c.joint(i)
+		if resume == 0 || !c.separable(from, i, resume) {
+			continue
+		}
+		out = append(out, cut{i, resume})
+		from, i = resume, resume
+	}
+	return out
+}
+
+func (c *clause) depth(depth, i int) int {
+	switch {
+	case c.mark(i, "(（"):
+		return depth + 1
+	case c.mark(i, ")）") && depth > 0:
+		return depth - 1
+	}
+	return depth
+}
+
+var conjunctions = []string{"and", "but", "while", "whereas", "yet"}
+
+// joint tells whether clauses may meet at token i: at a comma, a conjunction or both.
+// It returns the token after them, 0 for no.
+func (c *clause) joint(i int) int {
+	next := i
+	if c.mark(i, ",，") {
+		next++
+	} else if c.tokens[i].class != classWord {
+		return 0
+	}
+	if next < len(c.tokens) && slices.Contains(conjunctions, strings.ToLower(c.word(next))) {
+		next++
+	}
+	if next == i || next >= len(c.tokens) {
+		return 0
+	}
+	return next
+}
+
+// separable: both sides of a joint stand on their own feet.
+func (c *clause) separable(from, at, resume int) bool {
+	end := c.segmentEnd(resume)
+	left, right := c.part(from, at), c.part(resume, end)
+	if c.advises(resume) && left.says() {
+		return true
+	}
+	if c.tokens[resume].class == classHan || c.tokens[at-1].class == classHan {
+		return separableChinese(left, right)
+	}
+	return separableEnglish(left, right)
+}
+
+// advises: a recommendation begins at token i.
+func (c *clause) advises(i int) bool {
+	return slices.ContainsFunc(c.shades, func(s sighting) bool { return s.cue&cueRecommend != 0 && s.from == i })
+}
+
+// segmentEnd is the end of the segment that begins at token i: the next comma or the end.
+func (c *clause) segmentEnd(i int) int {
+	for i++; i < len(c.tokens); i++ {
+		if c.mark(i, ",，") {
+			return i
+		}
+	}
+	return len(c.tokens)
+}
+
+// separableChinese: the second segment names its own organ, or turns the polarity round.
+func separableChinese(left, right *clause) bool {
+	if !left.says() || !right.says() {
+		return false
+	}
+	organ := right.opens("organ", "sex-organ", "region", "side")
+	return organ && right.names("organ", "sex-organ", "region") || right.opensDenied() != left.endsDenied() && right.names("finding")
+}
+
+// separableEnglish: a second subject with its own verb, a second side with its own finding,
+// or a denial after a finding.
+func separableEnglish(left, right *clause) bool {
+	if !left.says() || !right.says() {
+		return false
+	}
+	switch {
+	case left.verb() && right.verb() && right.subject():
+		return true
+	case right.opens("side") && right.names("finding") && left.names("side") && left.names("finding"):
+		return true
+	}
+	return right.opensDenied() && !left.endsDenied() && left.names("finding") && right.names("finding")
+}
+
+// says: the clause holds something that can be true or false.
+func (c *clause) says() bool { return c.names("finding", "normal", "device", "sign") }
+
+func (c *clause) names(kinds ...string) bool {
+	return slices.ContainsFunc(c.terms, func(h hit) bool { return slices.Contains(kinds, h.kind) })
+}
+
+// opens: the first words are a term of one of the kinds, articles and adverbs aside.
+func (c *clause) opens(kinds ...string) bool {
+	if len(c.terms) == 0 || !slices.Contains(kinds, c.terms[0].kind) {
+		return false
+	}
+	h := c.terms[0]
+	return h.from <= 1 || h.from == 2 && c.tokens[0].class == classHan
+}
+
+// opensDenied: the clause begins with a negation.
+func (c *clause) opensDenied() bool {
+	return len(c.scopes) > 0 && c.scopes[0].from <= 1 && c.scopes[0].cue&cueNegation != 0
+}
+
+// endsDenied: the last finding is denied.
+func (c *clause) endsDenied() bool {
+	for i := len(c.terms) - 1; i >= 0; i-- {
+		if h := c.terms[i]; h.kind == "finding" || h.kind == "normal" {
+			return c.denied[h.from]
+		}
+	}
+	return false
+}
+
+var verbs = strings.Fields("is are was were has have had shows show showed demonstrates demonstrate demonstrated reveals reveal revealed " +
+	"appears appear appeared measures measure measured remains remain remained contains contain extends extend there's seems seem")
+
+func (c *clause) verb() bool {
+	for i := range c.tokens {
+		if c.tokens[i].class == classWord && slices.Contains(verbs, strings.ToLower(c.word(i))) {
+			return true
+		}
+	}
+	return false
+}
+
+// subject: the clause opens with a subject of its own rather than a pronoun or a verb.
+func (c *clause) subject() bool {
+	w := strings.ToLower(c.word(0))
+	switch w {
+	case "there", "no", "the", "a", "an", "both", "some", "mild", "small", "multiple":
+		return true
+	case "it", "this", "these", "they", "which", "that", "is", "are", "was", "were", "has", "have", "with", "he", "she", "to", "of", "in", "i", "we":
+		return false
+	}
+	return c.opens("organ", "sex-organ", "region", "side", "finding", "attribute")
+}
