@@ -38,12 +38,24 @@ type Manifest struct {
 	Card        string      `yaml:"card"`
 }
 
-// TextSpec says how a statement becomes the ids of the score graph.
+// TextSpec says how a statement becomes the ids of the score graph: by the facts it names (terms, file
+// terms), or as OFA does, cleaned, in a template and byte-pair encoded (bpe, files vocab and merges).
 type TextSpec struct {
-	Tokenizer string            `yaml:"tokenizer"` // terms
+	Tokenizer string            `yaml:"tokenizer"` // terms | bpe
 	Files     map[string]string `yaml:"files"`
 	Pad       int64             `yaml:"pad"`
-	MaxIDs    int               `yaml:"max_ids"` // a statement with more is not judged
+	MaxIDs    int               `yaml:"max_ids"` // without <s> and </s>
+	// For bpe only:
+	MaxWords  int       `yaml:"max_words"` // of the sentence and of the premise
+	Templates Templates `yaml:"templates"`
+	// DecoderPrompt is how the score graph's decoder was exported: prev_output | none.
+	DecoderPrompt string `yaml:"decoder_prompt"`
+}
+
+// Templates hold {hyp} for the sentence and {caption} for the premise.
+type Templates struct {
+	Alone   string `yaml:"alone"`
+	Premise string `yaml:"premise"` // empty: premises are not used
 }
 
 // GraphSpec names the two networks and the rows (statement × picture) of one run.

@@ -23,6 +23,7 @@ type Statement struct {
 	English  string // the same in English where somebody translated it; else empty
 	Language string // of Text, like "en" or "zh"
 	Negated  bool   // the sentence denies what it names
+	Premise  string // what is known beforehand, for packs that use it; else empty
 }
 
 // A Score is the verdict about one statement and one picture. NotJudged comes with the reason and no

@@ -24,7 +24,7 @@ type prompt struct {
 // phrases are the reasons in one language; those with verbs take percentages or words.
 type phrases struct {
 	factsOnly, heading, several, tooLong, language string
-	open, judged, unsure, unknown                  string
+	open, judged, whole, unsure, unknown           string
 	comma                                          string
 }
 
@@ -36,6 +36,7 @@ var english = phrases{
 	language:  "not judged: this pack does not read the language of the sentence",
 	open:      "fits as far as the pack can see; it cannot see: %s",
 	judged:    "judged: %s",
+	whole:     "judged: the sentence as a whole",
 	unsure:    "the pack is not sure: %.0f %%, it needs %.0f %%",
 	unknown:   "the picture does not decide it, or is unlike those the pack knows",
 	comma:     ", ",
@@ -49,6 +50,7 @@ var chinese = phrases{
 	language:  "未判断：本模型不支持该语言",
 	open:      "就可见内容而言相符；模型无法判断：%s",
 	judged:    "判断依据：%s",
+	whole:     "判断依据：整句",
 	unsure:    "模型把握不足：%.0f%%，需要 %.0f%%",
 	unknown:   "图像不足以判断，或与模型已知的图像不同",
 	comma:     "、",
@@ -71,6 +73,8 @@ func newTokenizer(fsys fs.FS, m Manifest) (tokenizer, error) {
 	switch m.Text.Tokenizer {
 	case "terms":
 		return readTerms(fsys, m)
+	case "bpe":
+		return readPrompts(fsys, m)
 	}
-	return nil, fmt.Errorf("text.tokenizer is %q; this build has terms", m.Text.Tokenizer)
+	return nil, fmt.Errorf("text.tokenizer is %q; this build has terms and bpe", m.Text.Tokenizer)
 }

@@ -33,15 +33,19 @@ type goldenImage struct {
 }
 
 type goldenCase struct {
-	Image     string `json:"image"`
-	Statement string `json:"statement"`
-	Language  string `json:"language"`
-	Alone     struct {
-		IDs    []int64 `json:"ids"`
-		Scores map[string]struct {
-			Probabilities []float64 `json:"probabilities"` // of the untempered logits
-		} `json:"scores"`
-	} `json:"image_only"`
+	Image     string       `json:"image"`
+	Statement string       `json:"statement"`
+	Language  string       `json:"language"` // empty: taken for one that the pack reads
+	Caption   string       `json:"caption"`
+	Alone     *goldenScore `json:"image_only"`
+	Premised  *goldenScore `json:"with_caption"`
+}
+
+type goldenScore struct {
+	IDs    []int64 `json:"ids"`
+	Scores map[string]struct {
+		Probabilities []float64 `json:"probabilities"` // of the untempered logits
+	} `json:"scores"` // by decoder prompt
 }
 
 // A Verification says how far a pack, as this build runs it, is from its goldens.
@@ -96,8 +100,20 @@ func (m *Model) Verify(ctx context.Context, text []byte, images fs.FS) (Verifica
 		if encoded[c.Image] == nil {
 			return v, fmt.Errorf("inference: goldens: case %d names the picture %q, which is not among them", i, c.Image)
 		}
-		if err := m.verifyCase(ctx, &v, i, c, encoded[c.Image], g.Answers); err != nil {
-			return v, err
+		statement := Statement{Text: c.Statement, Language: c.Language}
+		if c.Language == "" {
+			statement.Language = m.manifest.Languages[0]
+		}
+		if c.Alone != nil {
+			if err := m.verifyScore(ctx, &v, i, statement, *c.Alone, encoded[c.Image], g.Answers); err != nil {
+				return v, err
+			}
+		}
+		if c.Premised != nil && m.manifest.Text.Templates.Premise != "" {
+			statement.Premise = c.Caption
+			if err := m.verifyScore(ctx, &v, i, statement, *c.Premised, encoded[c.Image], g.Answers); err != nil {
+				return v, err
+			}
 		}
 	}
 	return v, nil
@@ -139,15 +155,19 @@ func hashFloats(values []float32) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (m *Model) verifyCase(ctx context.Context, v *Verification, number int, c goldenCase, picture *Encoded, order []string) error {
-	p := m.text.encode(Statement{Text: c.Statement, Language: c.Language})
-	if !slices.Equal(p.ids, c.Alone.IDs) {
-		v.Differences = append(v.Differences, fmt.Sprintf("case %d: ids %v; want %v %s", number, p.ids, c.Alone.IDs, p.refusal))
+func (m *Model) verifyScore(ctx context.Context, v *Verification, number int, s Statement, golden goldenScore, picture *Encoded, order []string) error {
+	p := m.text.encode(s)
+	if !slices.Equal(p.ids, golden.IDs) {
+		v.Differences = append(v.Differences, fmt.Sprintf("case %d: ids %v; want %v %s", number, p.ids, golden.IDs, p.refusal))
 		return nil
 	}
-	want, ok := c.Alone.Scores[promptName]
+	decoder := m.manifest.Text.DecoderPrompt
+	if decoder == "" {
+		decoder = "none"
+	}
+	want, ok := golden.Scores[decoder]
 	if !ok || len(want.Probabilities) != 3 {
-		return fmt.Errorf("inference: goldens: case %d has no three probabilities under %q", number, promptName)
+		return fmt.Errorf("inference: goldens: case %d has no three probabilities under %q", number, decoder)
 	}
 	logits, err := m.logits(ctx, []row{{image: picture, prompt: p}})
 	if err != nil {
@@ -163,6 +183,3 @@ func (m *Model) verifyCase(ctx context.Context, v *Verification, number int, c g
 	}
 	return nil
 }
-
-// promptName is the entry of a golden case's scores for a pack without a decoder prompt.
-const promptName = "none"
