@@ -56,7 +56,8 @@ func TestRealFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("%s[%d] %s^%s %s %s segments=%d reports=%d", name, i, code, event, m.Version(), m.Charset(), len(m.All()), len(reports))
+			t.Logf("%s[%d] %s^%s %q %s segments=%d reports=%d", name, i, code, event, m.Version(), m.Charset(), len(m.All()), len(reports))
+			checkNothingLost(t, name, m, reports)
 			for _, r := range reports {
 				checkReport(t, name, r)
 				t.Logf("    accession=%s filler=%s uids=%v modality=%s status=%s patient-ids=%d blocks=%s notchecked=%v further=%d author=%t",
@@ -109,5 +110,54 @@ func checkAck(t *testing.T, name string, m *Message) {
 	answer, err := ParseAck(raw)
 	if err != nil || answer.Code != AA || answer.ControlID != m.ControlID() || !bytes.HasSuffix(raw, []byte("\r")) {
 		t.Errorf("%s: ack reads back as %+v, %v", name, answer, err)
+	}
+}
+
+// checkNothingLost holds that each line of text in a message with a report is in one of
+// its blocks, and that the radiology samples give their accession and study UID.
+func checkNothingLost(t *testing.T, name string, m *Message, reports []Report) {
+	t.Helper()
+	var all strings.Builder
+	for _, r := range reports {
+		for _, b := range r.Blocks {
+			all.WriteString(b.Text + "\n")
+		}
+	}
+	for s := range m.Segments("OBX") {
+		kind := s.Field(2).Raw()
+		if len(reports) == 0 || kind != "TX" && kind != "FT" && !(kind == "ST" && strings.Contains(s.Field(3).Raw(), "&")) {
+			continue
+		}
+		for v := range s.Field(5).Repetitions() {
+			if line := strings.TrimSpace(v.String()); line != "" && !strings.Contains(all.String(), line) {
+				t.Errorf("%s: a line of OBX %s is in no block", name, s.Field(1).Raw())
+			}
+		}
+	}
+	if !strings.HasSuffix(name, ".hl7") || !strings.HasPrefix(name, "scout") || m.Segment("OBX").Name() == "" {
+		return
+	}
+	if len(reports) != 1 || reports[0].Accession != m.Get("OBR-3.1") || reports[0].Status == "" || reports[0].Author == (Person{}) {
+		t.Errorf("%s: %d reports, %+v", name, len(reports), reports)
+	} else if m.Segment("ZDS").Name() != "" && len(reports[0].StudyUIDs) != 1 {
+		t.Errorf("%s: study UIDs %v", name, reports[0].StudyUIDs)
+	}
+}
+
+func TestRealNotices(t *testing.T) {
+	for _, file := range sharedFiles(t, "data/hl7/*O[MR][MIG]*.hl7") {
+		name := filepath.Base(file)
+		m, err := Parse(Split(readFile(t, file))[0], Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		notices, err := Notices(m, Mapping{})
+		if err != nil || len(notices) == 0 || len(notices[0].Orders) == 0 {
+			t.Errorf("%s: %+v, %v", name, notices, err)
+			continue
+		}
+		for _, o := range notices[0].Orders {
+			t.Logf("%s: %s accession=%s uids=%v modality=%s procedure=%s", name, o.Control, o.Accession, o.StudyUIDs, o.Modality, o.Procedure.Text)
+		}
 	}
 }
