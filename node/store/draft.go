@@ -60,7 +60,7 @@ func (s *Store) Create() (node.Draft, error) {
 	}
 	d := &draft{files: f, folder: folder}
 	if f.nameless {
-		d.file, err = os.OpenFile(folder.path, os.O_RDWR|unix.O_TMPFILE, 0o640)
+		d.file, err = openNameless(folder.path)
 	} else if d.file, err = os.CreateTemp(f.incoming, "*.part"); err == nil {
 		d.temp = d.file.Name()
 	}
@@ -238,7 +238,7 @@ func (d *draft) Abort() {
 	d.buffer = nil
 	d.file.Close()
 	if d.temp != "" {
-		os.Remove(d.temp)
+		_ = os.Remove(d.temp) // what stays goes with the next Open
 	}
 }
 

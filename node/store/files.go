@@ -65,7 +65,7 @@ func (f *files) close() error {
 // later. NFS, overlay file systems of old kernels and a system without /proc
 // cannot do it.
 func linksNameless(dir string) bool {
-	file, err := os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o640)
+	file, err := openNameless(dir)
 	if err != nil {
 		return false
 	}
@@ -75,6 +75,16 @@ func linksNameless(dir string) bool {
 		return false
 	}
 	return os.Remove(probe) == nil
+}
+
+// openNameless spares the four calls with which os.OpenFile finds out that a
+// file cannot be polled.
+func openNameless(dir string) (*os.File, error) {
+	fd, err := unix.Open(dir, unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o640)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
+	}
+	return os.NewFile(uintptr(fd), dir), nil
 }
 
 func linkNameless(file *os.File, name string) error {

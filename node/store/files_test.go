@@ -192,6 +192,22 @@ func TestHostileNames(t *testing.T) {
 	})
 }
 
+func FuzzFileName(f *testing.F) {
+	for _, seed := range []string{"", "1.2.840.10008.1.1", "..", "../x", "1..2", "1.2\x00", strings.Repeat("9", 64), strings.Repeat("9", 65)} {
+		f.Add(seed)
+	}
+	plain := regexp.MustCompile(`^[0-9a-z.]{1,64}$`)
+	f.Fuzz(func(t *testing.T, uid string) {
+		name := fileName(uid)
+		if !plain.MatchString(name) || name[0] == '.' || strings.Contains(name, "..") {
+			t.Errorf("%q became %q", uid, name)
+		}
+		if name != fileName(uid) || (name != uid && name == fileName(name)) {
+			t.Errorf("%q shares its name with another UID", uid)
+		}
+	})
+}
+
 func TestOpenStaysInTheStore(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)

@@ -77,8 +77,11 @@ func (s *Store) View(ctx context.Context, fn func(node.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("store: view: %w", err)
 	}
-	defer conn.Close()
 	t := &tx{conn: conn}
+	defer func() {
+		t.conn = nil
+		_ = conn.Close() // it goes back to its pool
+	}()
 	if _, err := t.exec("BEGIN"); err != nil {
 		return fmt.Errorf("store: view: %w", err)
 	}
@@ -86,7 +89,6 @@ func (s *Store) View(ctx context.Context, fn func(node.Tx) error) error {
 		if _, err := t.exec("ROLLBACK"); err != nil {
 			s.log.Error("store: cannot end a read transaction", zap.Error(err))
 		}
-		t.conn = nil
 	}()
 	return fn(t)
 }
@@ -97,11 +99,15 @@ func (s *Store) startWriter(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	// Without a limit the log keeps the size that the largest transaction gave it.
+	if _, err := conn.ExecContext(ctx, "PRAGMA journal_size_limit = 67108864"); err != nil {
+		return errors.Join(fmt.Errorf("store: %w", err), conn.Close())
+	}
 	s.writer.Go(func() {
-		defer conn.Close()
 		for first := range s.waiting {
 			s.commit(conn, first)
 		}
+		_ = conn.Close() // it goes back to its pool, which release closes
 	})
 	return nil
 }

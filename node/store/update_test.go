@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -268,5 +269,17 @@ func TestOpenRefusesANewerSchema(t *testing.T) {
 	db.Close()
 	if _, err := Open(t.Context(), dir, zap.NewNop()); err == nil || !strings.Contains(err.Error(), "newer Concord") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestOpenSaysWhatToDoAboutADamagedIndex(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "concord.db"), random(8192), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the failed Open gave the directory free
+		if _, err := Open(t.Context(), dir, zap.NewNop()); err == nil || !strings.Contains(err.Error(), "restore concord.db from a backup") {
+			t.Errorf("got %v", err)
+		}
 	}
 }
