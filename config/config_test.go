@@ -209,6 +209,16 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+func TestEnvironList(t *testing.T) {
+	c, err := Load("", nil, []string{`CONCORD_PEERS=[{"name": "a", "ae_title": "A"}]`, "CONCORD_HL7_DESTINATIONS=[]"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []Peer{{Name: "a", AETitle: "A"}}; !reflect.DeepEqual(c.Peers, want) || len(c.HL7Destinations) != 0 {
+		t.Errorf("peers %+v, destinations %+v", c.Peers, c.HL7Destinations)
+	}
+}
+
 // Variables that orchestration adds for services named concord… are none of ours.
 func TestForeignVariables(t *testing.T) {
 	environ := []string{"CONCORD_SERVICE_HOST=10.0.0.1", "CONCORD_HTTP_SERVICE_PORT=80", "CONCORD_DICOM_PORT=tcp://10.0.0.1:104",
