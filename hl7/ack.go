@@ -68,7 +68,7 @@ func errorAt(code int, location, text string) *Error { return &Error{code, locat
 // character set. It ends in CR and is not framed.
 func (m *Message) Ack(code AckCode, text string, errs ...Error) []byte {
 	msh := m.segments[0]
-	raw := func(n int) string { return oneLine(msh.Field(n).Raw()) }
+	raw := func(n int) string { return echo(msh.Field(n)) }
 	version := m.Version()
 	w := writer{d: m.in.Delimiters}
 	_, event := m.Type()
@@ -86,6 +86,16 @@ func (m *Message) Ack(code AckCode, text string, errs ...Error) []byte {
 		w.err(e, version)
 	}
 	return m.in.charset.encode(w.buf)
+}
+
+// maxEcho bounds a field that is sent back; the standard's longest is 227.
+const maxEcho = 1000
+
+func echo(v Value) string {
+	if len(v.raw) > maxEcho {
+		return ""
+	}
+	return oneLine(v.raw)
 }
 
 // ackType is MSH-9 of an acknowledgement: ACK, ACK^R01 from 2.2 on, ACK^R01^ACK from 2.4 on.

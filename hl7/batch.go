@@ -1,44 +1,53 @@
 package hl7
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
-// Split cuts a file into its messages: a batch (FHS, BHS, MSH…, BTS, FTS of chapter
+// Split yields the messages of a file: a batch (FHS, BHS, MSH…, BTS, FTS of chapter
 // 2.10.3), messages one after the other, or messages in MLLP blocks. It looks for segment
 // names at line starts only, which no character set but UTF-16 can disturb. The messages
 // are parts of file, not copies; a file without MSH is returned whole, for Parse to
 // refuse.
-func Split(file []byte) [][]byte {
-	var messages [][]byte
-	start := -1
-	flush := func(end int) {
+func Split(file []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		start, found := -1, false
+		for at := 0; at < len(file); {
+			name := lineName(file[at:])
+			if name != "" && start >= 0 {
+				if !yield(bytes.TrimRight(file[start:at], "\v\r\n")) {
+					return
+				}
+				start = -1
+			}
+			if name == "MSH" {
+				start, found = at, true
+			}
+			next := bytes.IndexAny(file[at:], "\r\n")
+			if next < 0 {
+				break
+			}
+			at += next + 1
+		}
 		if start >= 0 {
-			messages = append(messages, bytes.TrimRight(file[start:end], "\v\r\n"))
+			yield(bytes.TrimRight(file[start:], "\v\r\n"))
+		} else if !found {
+			yield(file)
 		}
-		start = -1
 	}
-	for at := 0; at < len(file); {
-		line := bytes.TrimPrefix(file[at:min(len(file), at+8)], utf8BOM)
-		line = bytes.TrimLeft(line, "\v")
-		switch {
-		case startsSegment(line, "MSH"):
-			flush(at)
-			start = at
-		case startsSegment(line, "FHS"), startsSegment(line, "BHS"), startsSegment(line, "BTS"), startsSegment(line, "FTS"):
-			flush(at)
-		}
-		next := bytes.IndexAny(file[at:], "\r\n")
-		if next < 0 {
-			break
-		}
-		at += next + 1
-	}
-	flush(len(file))
-	if messages == nil {
-		return [][]byte{file}
-	}
-	return messages
 }
 
-func startsSegment(line []byte, name string) bool {
-	return len(line) > 3 && string(line[:3]) == name && isDelimiter(line[3])
+// lineName is the name of the segment that starts the line, if it parts messages.
+func lineName(line []byte) string {
+	line = bytes.TrimPrefix(line[:min(len(line), 8)], utf8BOM)
+	line = bytes.TrimLeft(line, "\v")
+	if len(line) < 4 || !isDelimiter(line[3]) {
+		return ""
+	}
+	switch name := string(line[:3]); name {
+	case "MSH", "FHS", "BHS", "BTS", "FTS":
+		return name
+	}
+	return ""
 }

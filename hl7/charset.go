@@ -144,6 +144,9 @@ func decode(body []byte, opts Options) (string, *charset, error) {
 	return "", nil, errorAt(ErrorTableValue, "MSH-18", fmt.Sprintf("the text is neither ASCII nor UTF-8 and MSH-18 says %.20q; configure this peer's character set (GB18030, 8859/1, …) or let the sender fill MSH-18", name))
 }
 
+// maxHeader bounds the part of MSH in which the character set is looked for.
+const maxHeader = 16 << 10
+
 // declared reads MSH-18 from undecoded bytes. A trail byte in MSH-3 to MSH-6 may look
 // like a field separator and shift the count, so a name found at or after the 18th field
 // counts if it stands in MSH-18 once the header is decoded by it. Of several repetitions
@@ -154,6 +157,7 @@ func declared(body []byte) (name string, set *charset) {
 	if end := bytes.IndexAny(header, "\r\n"); end >= 0 {
 		header = header[:end]
 	}
+	header = header[:min(len(header), maxHeader)]
 	if len(header) < 8 {
 		return "", nil
 	}

@@ -74,7 +74,7 @@ func (r *rules) studyUIDs(g group) []string {
 		if !isUID(uid) {
 			return false
 		}
-		if !slices.Contains(uids, uid) {
+		if len(uids) < maxKeys && !slices.Contains(uids, uid) {
 			uids = append(uids, uid)
 		}
 		return true
@@ -174,9 +174,15 @@ func (r *rules) choose(ids []ID) int {
 	return -1
 }
 
+// maxKeys bounds the IDs of a patient and the study UIDs of an order.
+const maxKeys = 100
+
 func identifiers(field Value) []ID {
 	var ids []ID
 	for v := range field.Repetitions() {
+		if len(ids) == maxKeys {
+			break
+		}
 		if id := cx(v); id.Value != "" {
 			ids = append(ids, id)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -28,7 +29,7 @@ func FuzzMessage(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, charset string) {
 		kept := bytes.Clone(raw)
-		for _, one := range Split(raw) {
+		for one := range Split(raw) {
 			m, err := Parse(one, Options{DefaultCharset: charset})
 			if err != nil {
 				refusal, ok := err.(*Error)
@@ -93,13 +94,18 @@ func checkBlocks(t *testing.T, r *Report) {
 	}
 }
 
+// unpaired are characters without a place of their own: the replacement character, which
+// stands for what could not be read, and private ones, which golang.org/x/text does not
+// map back from GB 18030 one to one.
+func unpaired(r rune) bool { return r == utf8.RuneError || unicode.Is(unicode.Co, r) }
+
 // FuzzText holds that any text survives a message in any set that has its characters.
 func FuzzText(f *testing.F) {
 	for _, text := range []string{"", `|^~\&`, "a\r\nb", "右肺|珅\\", "\x00\v\x1c", `\.br\`, "𬱖 é"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) {
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, unpaired) {
 			t.Skip()
 		}
 		r := exampleResult()

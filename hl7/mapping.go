@@ -52,10 +52,12 @@ var (
 	defaultIDTypes     = []string{"MR", "MRN", "PI", "PT"}
 )
 
-// rules is a Mapping with its defaults filled in and its paths read.
+// rules is a Mapping with its defaults filled in and its paths read, for one message.
 type rules struct {
 	Mapping
 	accession, studyUID, requestedID, modality []Path
+
+	textRead int // bytes of report text taken so far
 }
 
 // Validate finds what is wrong with a mapping before a message meets it.

@@ -143,7 +143,7 @@ func TestSplit(t *testing.T) {
 		"MSH in text":    {a + "\rOBX|1|TX|||MSH|x\r", []string{a + "\rOBX|1|TX|||MSH|x"}},
 	} {
 		var got []string
-		for _, m := range Split([]byte(c.file)) {
+		for m := range Split([]byte(c.file)) {
 			got = append(got, strings.TrimPrefix(string(m), "\v"))
 		}
 		if strings.Join(got, "#") != strings.Join(c.want, "#") {

@@ -17,7 +17,8 @@ type Ordered struct {
 }
 
 // Notices reads orders (ORM, OMI, OMG) and patient events (ADT); other messages have
-// none. A message about several patients gives one each. The error is about the mapping.
+// none. A message about several patients gives one each. The error is as
+// that of Reports.
 func Notices(m *Message, mapping Mapping) ([]Notice, error) {
 	r, err := mapping.rules()
 	if err != nil {
@@ -25,6 +26,7 @@ func Notices(m *Message, mapping Mapping) ([]Notice, error) {
 	}
 	code, event := m.Type()
 	var notices []Notice
+	var pid Segment
 	switch code {
 	case "ADT":
 		for _, s := range m.segments {
@@ -36,10 +38,14 @@ func Notices(m *Message, mapping Mapping) ([]Notice, error) {
 			}
 		}
 	case "ORM", "OMI", "OMG":
-		for _, g := range groups(m.segments) {
-			patient := r.patient(g.find("PID", 1))
-			if n := len(notices); n == 0 || notices[n-1].Patient.Segment != patient.Segment {
-				notices = append(notices, Notice{Code: code, Event: event, Patient: patient})
+		orders, err := groups(m.segments)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range orders {
+			if s := g.find("PID", 1); len(notices) == 0 || s.text != pid.text {
+				pid = s
+				notices = append(notices, Notice{Code: code, Event: event, Patient: r.patient(s)})
 			}
 			orc, last := g.find("ORC", 1), &notices[len(notices)-1]
 			last.Orders = append(last.Orders, Ordered{orc.Field(1).trimmed(), orc.Field(5).trimmed(), r.order(g)})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,7 +42,7 @@ func TestRealFiles(t *testing.T) {
 	for _, file := range sharedFiles(t, "data/hl7/*") {
 		name := filepath.Base(file)
 		raw := readFile(t, file)
-		messages := Split(raw)
+		messages := slices.Collect(Split(raw))
 		for i, one := range messages {
 			m, err := Parse(one, Options{})
 			if err != nil {
@@ -147,7 +148,7 @@ func checkNothingLost(t *testing.T, name string, m *Message, reports []Report) {
 func TestRealNotices(t *testing.T) {
 	for _, file := range sharedFiles(t, "data/hl7/*O[MR][MIG]*.hl7") {
 		name := filepath.Base(file)
-		m, err := Parse(Split(readFile(t, file))[0], Options{})
+		m, err := Parse(slices.Collect(Split(readFile(t, file)))[0], Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -68,7 +69,7 @@ type Person struct{ ID, Name string }
 // text, a document or a withdrawal; groups of the same text, and groups with no
 // observations of their own beside one that has them, become Further orders of one
 // report. MDM T01 to T11 has one at most. Other messages have none. The error is about
-// the mapping.
+// the mapping, or an *Error about a message with too many orders.
 func Reports(m *Message, mapping Mapping) ([]Report, error) {
 	r, err := mapping.rules()
 	if err != nil {
@@ -76,9 +77,9 @@ func Reports(m *Message, mapping Mapping) ([]Report, error) {
 	}
 	switch code, event := m.Type(); code {
 	case "ORU":
-		return r.results(m, event), nil
+		return r.results(m, event)
 	case "MDM":
-		return r.document(m, event), nil
+		return r.document(m, event)
 	}
 	return nil, nil
 }
@@ -89,6 +90,13 @@ type group struct {
 	head, own []Segment
 	number    int // of its OBR
 }
+
+// Limits that keep the work on a hostile message in proportion: orders in one, and the
+// segments of a patient that are looked at for each.
+const (
+	maxGroups = 1000
+	maxHead   = 64
+)
 
 // find looks in the group's own segments, then in those of its patient.
 func (g group) find(name string, occurrence int) Segment {
@@ -102,7 +110,7 @@ func (g group) at(p Path) Value { return p.within(g.find(p.Segment, p.Occurrence
 
 // groups follows PATIENT_RESULT { PID … { [ORC] OBR … } } of chapter 7.3.1. A group
 // without OBR is none.
-func groups(segments []Segment) []group {
+func groups(segments []Segment) ([]group, error) {
 	var found []group
 	head, start, hasOBR, number := 0, -1, false, 0
 	var patient []Segment
@@ -131,11 +139,14 @@ func groups(segments []Segment) []group {
 			start = i
 		}
 		if start < 0 {
-			patient = segments[head : i+1]
+			patient = segments[head:min(i+1, head+maxHead)]
 		}
 	}
 	closeAt(len(segments))
-	return found
+	if len(found) > maxGroups {
+		return nil, errorAt(ErrorInternal, "OBR", fmt.Sprintf("the message has more than %d orders; send them in several messages", maxGroups))
+	}
+	return found, nil
 }
 
 // nextNumber is the set ID (field 1) where it counts upwards, else one more than the
@@ -148,10 +159,20 @@ func nextNumber(s Segment, last int) int {
 	return n
 }
 
-func (r *rules) results(m *Message, event string) []Report {
+func (r *rules) results(m *Message, event string) ([]Report, error) {
+	orders, err := groups(m.segments)
+	if err != nil {
+		return nil, err
+	}
 	var reports []Report
-	for _, g := range groups(m.segments) {
+	var pid Segment
+	var patient Patient
+	for _, g := range orders {
+		if s := g.find("PID", 1); s.text != pid.text {
+			pid, patient = s, r.patient(s)
+		}
 		report := r.base(m, g, event)
+		report.Patient = patient
 		text := r.read(g.own, g.number)
 		report.Blocks, report.NotChecked = text.blocks, text.notChecked
 		report.Status = firstText(statusLetter(g.find("OBR", 1).Field(25).trimmed()), text.status)
@@ -166,7 +187,7 @@ func (r *rules) results(m *Message, event string) []Report {
 			last.Further = append(last.Further, report.Order)
 		}
 	}
-	return reports
+	return reports, nil
 }
 
 // sameText finds the report of the same patient with the same text: one dictation for
@@ -191,7 +212,6 @@ func (r *rules) base(m *Message, g group, event string) Report {
 		SendingFacility:    msh.Field(4).Component(1).String(),
 		MessageTime:        ParseTime(msh.Field(7).Component(1).String()),
 		Order:              r.order(g),
-		Patient:            r.patient(g.find("PID", 1)),
 		Visit:              visit(g.find("PV1", 1)),
 		ReferringPhysician: referring(g),
 	}
@@ -199,14 +219,18 @@ func (r *rules) base(m *Message, g group, event string) Report {
 
 // document reads MDM (chapter 9): one document, which may answer several orders. T11
 // cancels it, T06 adds to it, T08 and T10 replace what was sent.
-func (r *rules) document(m *Message, event string) []Report {
+func (r *rules) document(m *Message, event string) ([]Report, error) {
 	txa := m.Segment("TXA")
 	all := group{own: m.segments}
-	orders := groups(m.segments)
+	orders, err := groups(m.segments)
+	if err != nil {
+		return nil, err
+	}
 	if len(orders) > 0 {
 		all.number = orders[0].number
 	}
 	report := r.base(m, all, event)
+	report.Patient = r.patient(m.Segment("PID"))
 	text := r.read(m.segments[slices.IndexFunc(m.segments, isTXA)+1:], all.number)
 	report.Blocks, report.NotChecked = text.blocks, text.notChecked
 	if event == "T06" {
@@ -223,9 +247,9 @@ func (r *rules) document(m *Message, event string) []Report {
 	report.ParentDocumentID = txa.Field(13).Component(1).trimmed()
 	report.fillFromTXA(txa)
 	if len(report.Blocks) == 0 && len(report.NotChecked) == 0 && !withdraws(report.Status) {
-		return nil
+		return nil, nil
 	}
-	return []Report{report}
+	return []Report{report}, nil
 }
 
 func isTXA(s Segment) bool { return s.Name() == "TXA" }

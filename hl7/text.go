@@ -65,6 +65,7 @@ type groupText struct {
 // textReader gathers blocks; the builders hold the texts of blocks until they end.
 type textReader struct {
 	*rules
+	full bool // a text was left out
 	groupText
 	number int // of the OBR
 	open   strings.Builder
@@ -144,6 +145,9 @@ func label(identifier Value) string {
 
 // lines is a text field with its repetitions and every kind of line break as lines.
 func lines(field Value) string {
+	if len(field.raw) > maxText {
+		return field.raw[:maxText] // too long for add, whatever it says
+	}
 	text := field.Repetition(1).String()
 	if text != field.raw {
 		var all []string
@@ -158,9 +162,21 @@ func lines(field Value) string {
 	return text
 }
 
+// maxText bounds the report text of one message in bytes; the longest real reports have
+// 100 kB.
+const maxText = 1 << 20
+
 // add appends text to the open block, or begins another where the section changes. A
 // blank observation is a blank line of the block it follows.
 func (t *textReader) add(b Block, text string) {
+	if t.textRead+len(text) >= maxText {
+		if !t.full {
+			t.notChecked = append(t.notChecked, fmt.Sprintf("OBX %d: the message has more than %d bytes of report text; what is beyond is not read", b.OBX, maxText))
+		}
+		t.full = true
+		return
+	}
+	t.textRead += len(text) + 1
 	blank := strings.TrimSpace(text) == ""
 	open := t.openBlock()
 	if open == nil && blank {
@@ -223,7 +239,7 @@ func (t *textReader) notes(segments []Segment) {
 	t.finish()
 }
 
-// maxDocument bounds an encapsulated text; a report of 4 MB is none.
+// maxDocument bounds an encapsulated text with its markup and encoding.
 const maxDocument = 4 << 20
 
 // encapsulated reads ED (chapter 2A): source, type, subtype, encoding, data. Plain text
