@@ -245,17 +245,18 @@ func TestSameNameAtTheSameTime(t *testing.T) {
 
 func TestTooManyTwins(t *testing.T) {
 	s := open(t, t.TempDir())
-	folder := filepath.Join(s.files.dir, filepath.Dir(store(t, s, "1.2", nil)))
-	for n := 2; n <= maxTwins; n++ {
-		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("1.2~%d.dcm", n)), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 	d, err := s.Create()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Abort()
+	folder := d.(*draft).folder.path
+	for n := 1; n <= maxTwins; n++ {
+		name := strings.Replace(fmt.Sprintf("1.2~%d.dcm", n), "~1.", ".", 1)
+		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if _, err := d.Commit("1.2"); err == nil {
 		t.Error("no limit to objects of one name")
 	}

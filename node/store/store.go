@@ -77,8 +77,10 @@ func Open(ctx context.Context, dir string, log *zap.Logger) (_ *Store, err error
 	if s.files, err = openFiles(dir, s, &s.counts); err != nil {
 		return nil, err
 	}
-	if err := syncDir(dir); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+	for _, made := range []string{dir, filepath.Dir(dir)} {
+		if err := syncDir(made); err != nil && !errors.Is(err, fs.ErrPermission) { // the parent may be another's
+			return nil, fmt.Errorf("store: %w", err)
+		}
 	}
 	return s, s.startWriter(ctx)
 }
