@@ -77,7 +77,7 @@ func (r *rules) read(segments []Segment, number int) groupText {
 	t := textReader{rules: r, number: number}
 	obx := 0
 	for _, s := range segments {
-		if s.Name() == "OBX" {
+		if s.Name() == "OBX" && !t.full {
 			t.observed = true
 			obx = nextNumber(s, obx)
 			t.observation(s, obx)
