@@ -186,6 +186,17 @@ type Ack struct {
 	ErrorCode int    // table 0357, from ERR or MSA-6; 0 if none is given
 }
 
+// Accepted says whether the peer has the message: AA, or CA, which may be followed by an
+// application acknowledgement if one was asked for.
+func (a Ack) Accepted() bool { return a.Code == AA || a.Code == CA }
+
+// Retryable says whether the same message may be accepted later: after AE and CE, and
+// after AR and CR where the peer was locked or failed (206, 207).
+func (a Ack) Retryable() bool {
+	passing := a.ErrorCode == ErrorApplicationLocked || a.ErrorCode == ErrorInternal
+	return a.Code == AE || a.Code == CE || !a.Accepted() && passing
+}
+
 // ParseAck reads an acknowledgement, with or without its last CR.
 func ParseAck(raw []byte) (Ack, error) {
 	m, err := Parse(raw, Options{DefaultCharset: "8859/1"})

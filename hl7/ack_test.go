@@ -109,6 +109,18 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
+func TestAckActions(t *testing.T) {
+	for ack, want := range map[Ack][2]bool{ // accepted, retryable
+		{Code: AA}: {true, false}, {Code: CA}: {true, false}, {Code: AE}: {false, true}, {Code: CE}: {false, true},
+		{Code: AR}: {false, false}, {Code: CR, ErrorCode: 200}: {false, false},
+		{Code: AR, ErrorCode: 207}: {false, true}, {Code: CR, ErrorCode: 206}: {false, true}, {Code: AA, ErrorCode: 207}: {true, false},
+	} {
+		if ack.Accepted() != want[0] || ack.Retryable() != want[1] {
+			t.Errorf("%+v: accepted %t, retryable %t", ack, ack.Accepted(), ack.Retryable())
+		}
+	}
+}
+
 func TestParseAck(t *testing.T) {
 	head := `MSH|^~\&|A|B|C|D|2026||ACK|9|P|2.5` + "\r"
 	for raw, want := range map[string]Ack{

@@ -34,9 +34,10 @@ type Result struct {
 	Assessment              Coded
 	Abnormal                bool   // the assessment is that there are discrepancies: OBX-8 A
 	Status                  string // OBR-25 and OBX-11: R (also for ""), P, F, C, or D, W, X to withdraw
+	Summary                 string // all in one text, for a RIS that shows no rows: an OBX of its own
 	Note                    string // about the whole: NTE under the assessment
 	Device                  Device
-	Findings                []Finding
+	Findings                []Finding // may be empty where a Summary is all that is wanted
 }
 
 // Device is the equipment of OBX-18: its name and UID.
@@ -221,6 +222,14 @@ func (w *oruWriter) study() {
 	}
 	w.row(w.coded, w.components("111413", "Overall Assessment", "DCM"), 0, w.code(w.Assessment), map[int]string{8: abnormal})
 	w.comment(w.Note)
+	if w.Summary != "" {
+		w.row("TX", w.components("121111", "Summary", "DCM"), 0, w.lines(w.Summary), nil)
+	}
+}
+
+// lines is a text for TX: its lines are repetitions.
+func (w *oruWriter) lines(text string) string {
+	return Escape(text, w.d, string(rune(w.d.Repetition)))
 }
 
 // row writes an OBX; more overrides or adds fields by number.
@@ -255,7 +264,7 @@ func (w *oruWriter) finding(f Finding) {
 			w.row(kind, w.components(code, meaning, "99CONCORD"), f.Group, value, nil)
 		}
 	}
-	private("TX", "CC001", "Report statement", Escape(f.Statement, w.d, string(rune(w.d.Repetition))))
+	private("TX", "CC001", "Report statement", w.lines(f.Statement))
 	private("ST", "CC009", "Report segment locator", w.leaf(f.Locator))
 	private(w.coded, "CC007", "Flag severity", w.code(f.Severity))
 	private("ST", "CC004", "Rule identifier", w.leaf(f.Rule))

@@ -180,6 +180,19 @@ func TestORUText(t *testing.T) {
 	}
 }
 
+// TestORUSummary sends one text and no rows.
+func TestORUSummary(t *testing.T) {
+	r := exampleResult()
+	r.Findings, r.Summary, r.Note = nil, "第3段与图像2不符。\nSee & check.", "Not verified."
+	m, err := Parse(mustORU(t, r), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Get("OBX[4]-3.1") != "121111" || m.Get("OBX[4]-5[1]") != "第3段与图像2不符。" || m.Get("OBX[4]-5[2]") != "See & check." || m.Get("OBX[5]-1") != "" || m.Get("NTE-3") != "Not verified." {
+		t.Errorf("%s", mustORU(t, r))
+	}
+}
+
 func TestORURefuses(t *testing.T) {
 	for want, change := range map[string]func(*Result){
 		"2.5.1, 2.4 or 2.3.1": func(r *Result) { r.Version = "2.9" },

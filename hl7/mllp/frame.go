@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 )
 
 const (
@@ -97,6 +98,9 @@ func (r *Reader) rest() ([]byte, error) {
 			if err := r.reserve(len(part)); err != nil {
 				return message, err
 			}
+		}
+		if cap(message) < len(message)+len(part) {
+			message = slices.Grow(message, max(len(part), len(message))) // at most twice what arrived
 		}
 		message = append(message, part...)
 		if err == nil {

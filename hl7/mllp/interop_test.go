@@ -24,12 +24,18 @@ func python(t *testing.T) string {
 	return interpreter
 }
 
-// zhMessages are Chinese reports in UTF-8: the ones beside the repository, or one of the
-// test's own.
+// zhMessages are Chinese messages in UTF-8: a report and a result of the test's own, and
+// the reports beside the repository.
 func zhMessages(t *testing.T) [][]byte {
 	t.Helper()
 	files, _ := filepath.Glob(filepath.Join("..", "..", "..", "shared", "data", "hl7-zh", "*-utf8.hl7"))
 	messages := [][]byte{[]byte("MSH|^~\\&|RIS|医院|EMR|医院|20250312101530||ORU^R01|ZH1|P|2.4||||||UNICODE UTF-8\rPID|1||1^^^A^MR||張珅\rOBR|1||F1\rOBX|1|FT|59776-5^检查所见^LN||左肺\\.br\\右肺||||||F\r")}
+	result := hl7.Result{ControlID: "CC1", Patient: hl7.Patient{Name: "張^珅"}, StudyUID: "1.2.3.4", Findings: []hl7.Finding{{Group: 1, Verdict: hl7.VerdictNo, Statement: "右肺|结节"}}}
+	if oru, err := hl7.ORU(result); err != nil {
+		t.Fatal(err)
+	} else {
+		messages = append(messages, oru)
+	}
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -212,6 +213,34 @@ func TestServerBoundsMemory(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	answersWith(t, dial(t, address), Frame(big), hl7.AA, "BIG")
+}
+
+// TestLargeMessage sends 64 MB: it arrives whole, with memory of a few times its size.
+func TestLargeMessage(t *testing.T) {
+	got := make(chan int, 1)
+	s := &Server{Handle: func(_ context.Context, _ Peer, raw []byte) []byte {
+		got <- len(raw)
+		return hl7.Nack(raw, "")
+	}}
+	conn := dial(t, start(t, s))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	chunk := make([]byte, 1<<20)
+	go func() {
+		conn.Write([]byte("\v"))
+		for range 64 {
+			conn.Write(chunk)
+		}
+		conn.Write([]byte("\x1c\r"))
+	}()
+	if n := <-got; n != 64<<20 {
+		t.Errorf("%d bytes arrived", n)
+	}
+	runtime.ReadMemStats(&after)
+	if used := (after.HeapSys - before.HeapSys) >> 20; used > 64*5 {
+		t.Errorf("%d MB of memory for 64", used)
+	}
+	readAck(t, NewReader(conn, 0))
 }
 
 func TestServerTimesOut(t *testing.T) {
