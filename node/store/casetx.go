@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"concord/hl7"
 	"concord/node"
 )
 
@@ -121,7 +120,12 @@ func (t *tx) addKeys(c *node.Case) error {
 	if c.Report == nil {
 		return nil
 	}
-	order := orderOf(c)
+	order := c.Report.Order // or the one of its further orders that this case is about
+	for _, further := range c.Report.Further {
+		if further.Accession == c.Accession && c.Report.Accession != c.Accession {
+			order = further
+		}
+	}
 	for _, key := range []struct{ kind, value, issuer string }{
 		{byAccession, order.Accession, order.AccessionIssuer},
 		{byPlacer, order.Placer, ""},
@@ -132,17 +136,6 @@ func (t *tx) addKeys(c *node.Case) error {
 		}
 	}
 	return nil
-}
-
-// orderOf is the order of a report that the case is about: the one with its
-// accession number, else the first.
-func orderOf(c *node.Case) hl7.Order {
-	for _, further := range c.Report.Further {
-		if further.Accession == c.Accession && c.Report.Accession != c.Accession {
-			return further
-		}
-	}
-	return c.Report.Order
 }
 
 // addKey stores the issuer in lower case: issuers agree whatever their case.

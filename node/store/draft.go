@@ -11,11 +11,11 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
-	"concord/dicom"
 	"concord/node"
 )
 
@@ -242,10 +242,10 @@ func (d *draft) Abort() {
 	}
 }
 
-// fileName is the UID if it is one, else a digest: peers choose names, and a
-// name must not choose a folder.
+// fileName is the UID if it looks like one (PS3.5 9.1), else a digest: peers
+// choose names, and a name must not choose a folder.
 func fileName(uid string) string {
-	if dicom.ValidUID(uid) {
+	if len(uid) <= 64 && strings.Trim(uid, "0123456789.") == "" && strings.Trim(uid, ".") == uid && uid != "" {
 		return uid
 	}
 	digest := sha256.Sum256([]byte(uid))
