@@ -156,9 +156,10 @@ var sectionCodes = map[string]string{
 }
 
 // sectionWords are parts of OBX-3.2 in lower case. The first that fits decides: clinical
-// diagnosis (临床诊断) is history before 诊断 is impression.
+// diagnosis (临床诊断) is history before 诊断 is impression, a diagnostic report (诊断报告) is
+// the whole.
 var sectionWords = []struct{ word, section string }{
-	{"addend", SectionAddendum}, {"补充", SectionAddendum}, {"附加", SectionAddendum},
+	{"诊断报告", SectionUnknown}, {"addend", SectionAddendum}, {"补充", SectionAddendum}, {"附加", SectionAddendum},
 	{"techni", SectionOther}, {"history", SectionOther}, {"indication", SectionOther},
 	{"comparison", SectionOther}, {"recommend", SectionOther}, {"clinical", SectionOther},
 	{"检查方法", SectionOther}, {"检查技术", SectionOther}, {"临床", SectionOther}, {"病史", SectionOther},
@@ -195,10 +196,20 @@ func (r *rules) sectionByName(name string) string {
 	if s := r.Sections[name]; s != "" || name == "" {
 		return s
 	}
+	section := SectionUnknown
 	for _, w := range sectionWords {
-		if strings.Contains(name, w.word) {
-			return w.section
+		if !strings.Contains(name, w.word) {
+			continue
+		}
+		if section == SectionImpression && w.section == SectionFindings {
+			return SectionUnknown // findings and impression in one
+		}
+		if section == SectionUnknown {
+			section = w.section
+		}
+		if section != SectionImpression {
+			break
 		}
 	}
-	return SectionUnknown
+	return section
 }

@@ -183,8 +183,9 @@ func (r *rules) results(m *Message, event string) ([]Report, error) {
 		case len(report.Blocks) > 0 || len(report.NotChecked) > 0 || withdraws(report.Status) || report.Status == "U":
 			reports = append(reports, report)
 		case len(reports) > 0 && !text.observed && resulted(report.Status):
-			last := &reports[len(reports)-1]
-			last.Further = append(last.Further, report.Order)
+			if last := &reports[len(reports)-1]; last.Patient.Segment == patient.Segment {
+				last.Further = append(last.Further, report.Order)
+			}
 		}
 	}
 	return reports, nil

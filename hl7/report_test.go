@@ -54,6 +54,8 @@ func TestText(t *testing.T) {
 			"other[1]t findings[2]f impression[3]c addendum[4]a"},
 		"named in Chinese": {[]string{"OBX|1|FT|T^检查方法||t", "OBX|2|FT|H^临床诊断||h", "OBX|3|FT|F^影像所见||f", "OBX|4|FT|D^诊断意见||d", "OBX|5|FT|A^补充报告||a"},
 			"other[1]t other[2]h findings[3]f impression[4]d addendum[5]a"},
+		"names for the whole": {[]string{"OBX|1|TX|1^Findings and Impression||a", "OBX|2|TX|2^影像诊断报告||b", "OBX|3|TX|3^检查所见及诊断意见||c"},
+			"[1]a [2]b [3]c"},
 		"no name, no type":       {[]string{"OBX|1||||text one", "OBX|2||||text two"}, "[1]text one|text two"},
 		"unnamed apart by OBX-3": {[]string{"OBX|1|TX|A^Liver||one", "OBX|2|TX|B^Kidney||two"}, "[1]one [2]two"},
 		"escapes":                {[]string{`OBX|1|TX|&IMP||3 \T\ 4 \H\big\N\ 5\S\2`}, "impression[1]3 & 4 big 5^2"},
@@ -75,6 +77,8 @@ func TestText(t *testing.T) {
 		"bad Base64":               {[]string{"OBX|1|ED|D||^text^plain^Base64^###"}, "! OBX 1: a document of type text/plain is not in Base64"},
 		"CDA cut off":              {[]string{"OBX|1|ED|D||^text^xml^A^<ClinicalDocument><section>"}, "! OBX 1: a document of type text/xml has no section text"},
 		"a picture":                {[]string{"OBX|1|ED|D||^IM^JPEG^Base64^AAAA"}, ""},
+		"RTF in FT":                {[]string{`OBX|1|FT|&IMP||{\E\rtf1\E\ansi No fracture.}`}, "! OBX 1: the text is RTF"},
+		"PDF in TX":                {[]string{"OBX|1|TX|&IMP||JVBERi0xLjcK", "OBX|2|TX|&GDT||<HTML>x"}, "! OBX 1: the text is PDF, which is not read; send it as plain text ! OBX 2: the text is HTML"},
 		"text and PDF":             {[]string{"OBX|1|TX|&IMP||a", "OBX|2|ED|D||^AP^PDF^Base64^" + pdf}, "impression[1]a ! OBX 2: a document of type ap/pdf is not read"},
 	} {
 		got := ""
@@ -178,19 +182,20 @@ func TestGroups(t *testing.T) {
 		segments []string
 		want     string // per report: patient, filler, further fillers, status, blocks
 	}{
-		"two orders":             {[]string{"PID|1||P", "ORC|RE", "OBR|1||F1", text(1, "a"), "ORC|RE", "OBR|2||F2", text(1, "b")}, "P F1 [] F impression[1]a; P F2 [] F impression[1]b"},
-		"no ORC":                 {[]string{"PID|1||P", "OBR|1||F1", text(1, "a"), "OBR|2||F2", text(1, "b")}, "P F1 [] F impression[1]a; P F2 [] F impression[1]b"},
-		"one text for two":       {[]string{"PID|1||P", "OBR|1||F1", text(1, "a"), "OBR|2||F2", text(1, "a")}, "P F1 [F2] F impression[1]a"},
-		"text under the first":   {[]string{"PID|1||P", "OBR|1||F1", text(1, "a"), "OBR|2||F2||||||||||||||||||||||F", "OBR|3||F3"}, "P F1 [F2] F impression[1]a"},
-		"two patients":           {[]string{"PID|1||P", "OBR|1||F1", text(1, "a"), "PID|2||Q", "OBR|2||F2", text(1, "a")}, "P F1 [] F impression[1]a; Q F2 [] F impression[1]a"},
-		"no text":                {[]string{"PID|1||P", "OBR|1||F1"}, ""},
-		"no order":               {[]string{"PID|1||P", text(1, "a")}, ""},
-		"words for states":       {[]string{"OBR|1||F1||||||||||||||||||||||Wet Read", text(1, "a")}, " F1 [] P impression[1]a"},
-		"unknown word":           {[]string{"OBR|1||F1||||||||||||||||||||||whatever", text(1, "a")}, " F1 [] F impression[1]a"},
-		"state of the parts":     {[]string{"OBR|1||F1", text(1, "a"), "OBX|2|TX|&IMP||b||||||P"}, " F1 [] P impression[1]a impression[2]b"},
-		"withdrawn by OBR":       {[]string{"OBR|1||F1||||||||||||||||||||||X"}, " F1 [] X "},
-		"withdrawn line by line": {[]string{"OBR|1||F1", "OBX|1|TX|&IMP||a||||||D", "OBX|2|TX|&IMP||b||||||D"}, " F1 [] D "},
-		"status only":            {[]string{"OBR|1||F1", "OBX|1|TX|&IMP||||||||U"}, " F1 [] U "},
+		"two orders":                   {[]string{"PID|1||P", "ORC|RE", "OBR|1||F1", text(1, "a"), "ORC|RE", "OBR|2||F2", text(1, "b")}, "P F1 [] F impression[1]a; P F2 [] F impression[1]b"},
+		"no ORC":                       {[]string{"PID|1||P", "OBR|1||F1", text(1, "a"), "OBR|2||F2", text(1, "b")}, "P F1 [] F impression[1]a; P F2 [] F impression[1]b"},
+		"one text for two":             {[]string{"PID|1||P", "OBR|1||F1", text(1, "a"), "OBR|2||F2", text(1, "a")}, "P F1 [F2] F impression[1]a"},
+		"text under the first":         {[]string{"PID|1||P", "OBR|1||F1", text(1, "a"), "OBR|2||F2||||||||||||||||||||||F", "OBR|3||F3"}, "P F1 [F2] F impression[1]a"},
+		"no result of another patient": {[]string{"PID|1||P", "OBR|1||F1", text(1, "a"), "PID|2||Q", "OBR|2||F2||||||||||||||||||||||F"}, "P F1 [] F impression[1]a"},
+		"two patients":                 {[]string{"PID|1||P", "OBR|1||F1", text(1, "a"), "PID|2||Q", "OBR|2||F2", text(1, "a")}, "P F1 [] F impression[1]a; Q F2 [] F impression[1]a"},
+		"no text":                      {[]string{"PID|1||P", "OBR|1||F1"}, ""},
+		"no order":                     {[]string{"PID|1||P", text(1, "a")}, ""},
+		"words for states":             {[]string{"OBR|1||F1||||||||||||||||||||||Wet Read", text(1, "a")}, " F1 [] P impression[1]a"},
+		"unknown word":                 {[]string{"OBR|1||F1||||||||||||||||||||||whatever", text(1, "a")}, " F1 [] F impression[1]a"},
+		"state of the parts":           {[]string{"OBR|1||F1", text(1, "a"), "OBX|2|TX|&IMP||b||||||P"}, " F1 [] P impression[1]a impression[2]b"},
+		"withdrawn by OBR":             {[]string{"OBR|1||F1||||||||||||||||||||||X"}, " F1 [] X "},
+		"withdrawn line by line":       {[]string{"OBR|1||F1", "OBX|1|TX|&IMP||a||||||D", "OBX|2|TX|&IMP||b||||||D"}, " F1 [] D "},
+		"status only":                  {[]string{"OBR|1||F1", "OBX|1|TX|&IMP||||||||U"}, " F1 [] U "},
 	} {
 		var parts []string
 		for _, r := range reports(t, Mapping{}, msg(c.segments...)) {

@@ -169,6 +169,10 @@ const maxText = 1 << 20
 // add appends text to the open block, or begins another where the section changes. A
 // blank observation is a blank line of the block it follows.
 func (t *textReader) add(b Block, text string) {
+	if form := markup(text); form != "" {
+		t.notChecked = append(t.notChecked, fmt.Sprintf("OBX %d: the text is %s, which is not read; send it as plain text", b.OBX, form))
+		return
+	}
 	if t.textRead+len(text) >= maxText {
 		if !t.full {
 			t.notChecked = append(t.notChecked, fmt.Sprintf("OBX %d: the message has more than %d bytes of report text; what is beyond is not read", b.OBX, maxText))
@@ -199,6 +203,20 @@ func (t *textReader) add(b Block, text string) {
 		at += next + 1
 	}
 	t.open.WriteString(text)
+}
+
+// markup names the form of text that is not plain, as some senders put into TX and FT.
+func markup(text string) string {
+	start := strings.ToLower(strings.TrimSpace(text[:min(len(text), 64)]))
+	switch {
+	case strings.HasPrefix(start, `{\rtf`):
+		return "RTF"
+	case strings.HasPrefix(start, "<html"), strings.HasPrefix(start, "<!doctype html"):
+		return "HTML"
+	case strings.HasPrefix(start, "jvberi0"), strings.HasPrefix(start, "%pdf-"):
+		return "PDF"
+	}
+	return ""
 }
 
 // openBlock is the block whose text is still in the builder.
