@@ -159,3 +159,26 @@ func TestBuiltinOnRealPictures(t *testing.T) {
 		t.Errorf("%d right, %d wrong", right, wrong)
 	}
 }
+
+// A case of four pictures and six statements, with the time that a node waits for it.
+func BenchmarkCase(b *testing.B) {
+	model := builtin(b)
+	img := picture(b, Builtin(), "goldens/phantom1.png")
+	statements := make([]inference.Statement, 6)
+	for i := range statements {
+		statements[i] = inference.Statement{Text: "Axial CT of the head.", Language: "en"}
+	}
+	for b.Loop() {
+		var images []*inference.Encoded
+		for range 4 {
+			encoded, err := model.EncodeImage(context.Background(), img)
+			if err != nil {
+				b.Fatal(err)
+			}
+			images = append(images, encoded)
+		}
+		if _, err := model.Score(context.Background(), images, statements); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
