@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"time"
@@ -354,6 +355,9 @@ func (l *link) linger() {
 		}
 		if err != nil {
 			event, _ = l.broken(err)
+		}
+		if transitions[event][Sta13] == AA7 {
+			l.in.body = math.MaxUint32 // one A-ABORT is enough: the rest is rubbish
 		}
 		l.do(event, nil, nil)
 	}

@@ -12,9 +12,9 @@ const (
 	// maxFragment bounds what one P-DATA-TF carries to a peer without a limit.
 	maxFragment = 256 << 10
 
-	// maxBatch and maxFrames bound what one writev sends, so that the write
-	// deadline is one for a bounded amount.
-	maxBatch  = 1 << 20
+	// maxBatch and maxFrames bound what one writev sends, so that a slow peer
+	// gets the write deadline for a bounded amount: 4 kB/s is enough.
+	maxBatch  = 256 << 10
 	maxFrames = 256
 
 	// minPeerMax is the smallest limit that leaves room for a fragment of two

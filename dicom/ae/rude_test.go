@@ -582,3 +582,18 @@ func (b *buffered) Close() error {
 	}
 	return b.Conn.Close()
 }
+
+// TestRubbishIsAnsweredOnce: a peer that goes on with rubbish after the abort
+// and reads nothing does not make the server write an A-ABORT for each piece.
+func TestRubbishIsAnsweredOnce(t *testing.T) {
+	r := connect(t, start(t, newServer(&sink{})))
+	r.associate()
+	r.write(dataHead(1024, 0xFFFFFFEC, 1, 0))
+	r.write(make([]byte, 1<<20))
+	r.CloseWrite()
+	r.wantAbort(pdu.AbortByProvider, pdu.ReasonInvalidParameter)
+	r.wantAbort(pdu.AbortByProvider, pdu.ReasonInvalidParameter)
+	if p := r.read(); p != nil {
+		t.Errorf("a third answer: %+v", p)
+	}
+}
