@@ -179,7 +179,6 @@ const (
 // Flag is a discrepancy that a person should look at.
 type Flag struct {
 	Code      string   `json:"code"` // CC100 … of the scheme 99CONCORD
-	Meaning   string   `json:"meaning"`
 	Rule      string   `json:"rule"`
 	Severity  Severity `json:"severity"`
 	Statement int      `json:"statement"` // Statement.N, 0 for the whole report

@@ -21,7 +21,10 @@ func blocksOf(r *hl7.Report) (blocks []report.Block) {
 func factsOf(r *hl7.Report, objects []Object) report.Facts {
 	f := report.Facts{AgeYears: -1, Procedure: strings.TrimSpace(r.Procedure.Text + " " + r.Procedure.Code)}
 	f.ReportPatient = report.Patient{ID: r.Patient.ID, Issuer: r.Patient.Issuer, Name: r.Patient.Name,
-		BirthDate: r.Patient.BirthDate, Sex: r.Patient.Sex, Accession: r.Accession}
+		BirthDate: r.Patient.BirthDate, Sex: r.Patient.Sex}
+	if r.Accession != r.Filler { // a filler number serves as a key, but is no evidence of another patient
+		f.ReportPatient.Accession = r.Accession
+	}
 	var contrast, pictures bool
 	for i := range objects {
 		h := &objects[i].Header

@@ -109,12 +109,12 @@ func readObject(r io.ReaderAt, size int64, in Incoming) (*Object, error) {
 	}
 	o := ObjectOf(scanned, size, in.Caller)
 	switch {
+	case o.SOPInstanceUID == "" || o.Header.StudyUID == "" || o.Header.SeriesUID == "":
+		return nil, &UnreadableError{Err: errors.New("no SOP, Study or Series Instance UID; the sender must add them")}
 	case o.SOPInstanceUID != in.SOPInstanceUID:
 		return nil, &MismatchError{What: "SOP Instance UIDs"}
 	case o.SOPClassUID != in.SOPClassUID:
 		return nil, &MismatchError{What: "SOP Class UIDs"}
-	case o.Header.StudyUID == "" || o.Header.SeriesUID == "":
-		return nil, &UnreadableError{Err: errors.New("no Study or Series Instance UID; the sender must add them")}
 	}
 	return o, nil
 }

@@ -302,7 +302,7 @@ func (n *Node) imagesArrived(tx Tx, c *Case, study *Study, objects []Object, now
 
 func anyPicture(objects []Object) bool {
 	for _, o := range objects {
-		if o.Header.Frames > 0 {
+		if o.Header.Frames > 0 && o.Header.NotShown == "" {
 			return true
 		}
 	}

@@ -79,7 +79,8 @@ func statementOf(r *hl7.Report, s *report.Statement) Statement {
 
 func ruleFlags(findings []report.Finding) (flags []Flag) {
 	for _, f := range findings {
-		flags = append(flags, Flag{Code: f.Code, Rule: f.Rule, Severity: Severity(f.Severity), Statement: f.Statement, Text: f.Text})
+		flags = append(flags, Flag{Code: f.Code, Rule: f.Rule,
+			Severity: Severity(f.Severity), Statement: f.Statement, Text: f.Text})
 	}
 	return flags
 }

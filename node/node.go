@@ -113,8 +113,7 @@ func (n *Node) waker(queue string) chan struct{} {
 	return c.(chan struct{})
 }
 
-// Run works until ctx ends. It first indexes stored objects that a crash kept
-// from the index.
+// Run works until ctx ends: it indexes what was received and does the jobs.
 func (n *Node) Run(ctx context.Context) error {
 	if !n.started.CompareAndSwap(false, true) {
 		return fmt.Errorf("node: Run was called twice")
@@ -123,6 +122,7 @@ func (n *Node) Run(ctx context.Context) error {
 	start := func(queue string, fifo bool, do func(context.Context, *Job) error) {
 		running.Go(func() { n.work(ctx, queue, fifo, do) })
 	}
+	running.Go(func() { n.indexObjects(ctx) })
 	start(settleQueue, false, n.settle)
 	start(expireQueue, false, n.expire)
 	for range max(1, n.Config.JudgeWorkers) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
 	"concord/dicom"
@@ -56,7 +57,7 @@ type harness struct {
 
 func newHarness(t *testing.T, change func(*node.Config)) *harness {
 	t.Helper()
-	s, err := store.Open(t.Context(), t.TempDir(), zaptest.NewLogger(t, zaptest.Level(2)))
+	s, err := store.Open(t.Context(), t.TempDir(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func newHarness(t *testing.T, change func(*node.Config)) *harness {
 	if change != nil {
 		change(&config)
 	}
-	h.node = &node.Node{Config: config, Index: s, Objects: s, Log: zaptest.NewLogger(t, zaptest.Level(2)),
+	h.node = &node.Node{Config: config, Index: s, Objects: s, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)),
 		Judge: &node.Judge{Open: s.Open}}
 	s.OnJob = h.node.Wake
 	ctx, cancel := context.WithCancel(t.Context())
@@ -140,7 +141,7 @@ func (m message) bytes() []byte {
 	lines := []string{
 		`MSH|^~\&|RIS|HOSP|CONCORD|HOSP|20261124080000||ORU^R01|` + m.control + `|P|2.5.1||||||UNICODE UTF-8`,
 		`PID|1||` + m.patient + `||DOE^JANE|||F`,
-		`OBR|1||` + m.filler + `|XR^Chest^L|||20261124||||||||||||||` + m.accession + `|||||||` + m.status,
+		`OBR|1||` + m.filler + `|XR^Chest^L|||20261124|||||||||||` + m.accession + `|||||||` + m.status,
 	}
 	if m.study != "" {
 		lines = append(lines, `OBX|1|ST|113014^DICOM Study^DCM||`+m.study+`||||||F`)
@@ -225,6 +226,7 @@ func TestJoinWhateverComesFirst(t *testing.T) {
 func TestReportForAnotherStudyWaits(t *testing.T) {
 	h := newHarness(t, nil)
 	h.store(chest(study1, "A1"))
+	h.wait(node.WaitingReport)
 	h.send(message{control: "M1", filler: "F1", study: study2, accession: "A1", patient: "P1", status: "F", text: "Normal."})
 	h.wait(node.WaitingReport, node.WaitingImages) // a study UID outranks the accession number
 }

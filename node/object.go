@@ -1,10 +1,10 @@
 package node
 
 import (
-	"strings"
 	"time"
 
 	"concord/dicom"
+	"concord/dicom/pixel"
 )
 
 // Object is one stored instance as the index knows it. Its bytes stay on disk
@@ -29,12 +29,12 @@ type Header struct {
 	SeriesNumber       int    `json:",omitempty"`
 	InstanceNumber     int    `json:",omitempty"`
 	Frames             int    `json:",omitempty"` // 0: no picture
+	NotShown           string `json:",omitempty"` // why its frames say nothing about the patient, as a localizer's
 	Modality           string `json:",omitempty"`
 	BodyPart           string `json:",omitempty"`
 	Laterality         string `json:",omitempty"` // of the series (0020,0060)
 	ImageLaterality    string `json:",omitempty"` // of the image (0020,0062)
 	ViewPosition       string `json:",omitempty"`
-	ImageType          string `json:",omitempty"`
 	StudyDescription   string `json:",omitempty"`
 	SeriesDescription  string `json:",omitempty"`
 	ProtocolName       string `json:",omitempty"`
@@ -76,7 +76,6 @@ func HeaderOf(o *dicom.Object) Header {
 		Modality: o.String(dicom.Modality), BodyPart: o.String(dicom.BodyPartExamined),
 		Laterality: o.String(dicom.Laterality), ImageLaterality: o.String(dicom.ImageLaterality),
 		ViewPosition:      o.String(dicom.ViewPosition),
-		ImageType:         strings.Join(o.Strings(dicom.ImageType), `\`),
 		StudyDescription:  o.String(dicom.StudyDescription),
 		SeriesDescription: o.String(dicom.SeriesDescription),
 		ProtocolName:      o.String(dicom.ProtocolName),
@@ -98,6 +97,7 @@ func HeaderOf(o *dicom.Object) Header {
 	if o.PixelData != nil {
 		frames, _ := o.Int(dicom.NumberOfFrames)
 		h.Frames = min(max(frames, 1), maxFrames)
+		_, h.NotShown = pixel.Displayable(o)
 	}
 	h.readRequest(o)
 	return h

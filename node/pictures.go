@@ -57,14 +57,14 @@ func (s *seriesFrames) at(k int) frame {
 	return frame{s.objects[len(s.objects)-1], 1}
 }
 
-// chooseFrames spreads the budget evenly over the series that may show
-// something, and within a series over its frames.
+// chooseFrames spreads the budget evenly over the series that depict the
+// patient, and within a series over its frames.
 func chooseFrames(objects []Object, budget int) (chosen []frame) {
 	var order []*seriesFrames
 	series := map[string]*seriesFrames{}
 	for i := range objects {
 		o := &objects[i]
-		if o.Header.Frames < 1 || !shows(o) {
+		if o.Header.Frames < 1 || o.Header.NotShown != "" {
 			continue
 		}
 		s := series[o.Header.SeriesUID]
@@ -83,12 +83,6 @@ func chooseFrames(objects []Object, budget int) (chosen []frame) {
 		}
 	}
 	return chosen
-}
-
-// shows is false for pictures that do not depict the patient as the report
-// describes it: localizers, dose sheets, screen saves.
-func shows(o *Object) bool {
-	return pixel.Displayable(o.SOPClassUID, o.Header.Modality, o.Header.ImageType)
 }
 
 // errQuality says that a picture shows nothing that could be judged.

@@ -214,7 +214,7 @@ func (r *result) statementGroup(s *Statement) sr.Group {
 func (r *result) ruleGroup(f *Flag) sr.Group {
 	id := fmt.Sprintf("%s-%03d", f.Rule, f.Statement)
 	g := sr.Group{TrackingID: id, TrackingUID: sr.TrackingUID(r.c.StudyUID, r.c.ReportKey, id),
-		Finding:   sr.Code{Value: f.Code, Meaning: f.Meaning},
+		Finding:   sr.Code{Value: f.Code},
 		Algorithm: sr.Algorithm{Name: "concord-rules", Version: r.site.Version, Manufacturer: manufacturer},
 		Supported: sr.No, Severity: srSeverity(f.Severity), Rule: f.Rule, Comment: f.Text}
 	if f.Statement > 0 {

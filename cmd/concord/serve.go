@@ -119,9 +119,9 @@ func run(ctx context.Context, c *config.Config, n *node.Node, ports listeners, l
 			return
 		}
 		log.Info("listening", zap.String("service", name), zap.String("address", l.Addr().String()))
-		running.Go(func() { report(failed, name, serve(l)) })
+		running.Go(func() { ended(failed, name, serve(l)) })
 	}
-	running.Go(func() { report(failed, "node", n.Run(working)) })
+	running.Go(func() { ended(failed, "node", n.Run(working)) })
 	start("dicom", ports.dicom, dimse.Serve)
 	start("hl7", ports.hl7, messages.Serve)
 	start("http", ports.http, page.Serve)
@@ -144,7 +144,7 @@ func run(ctx context.Context, c *config.Config, n *node.Node, ports listeners, l
 // closed are the errors with which a service ends when it is told to.
 var closed = []error{ae.ErrServerClosed, mllp.ErrClosed, http.ErrServerClosed}
 
-func report(failed chan<- error, name string, err error) {
+func ended(failed chan<- error, name string, err error) {
 	if err != nil && !slices.ContainsFunc(closed, func(end error) bool { return errors.Is(err, end) }) {
 		failed <- fmt.Errorf("%s: %w", name, err)
 	}

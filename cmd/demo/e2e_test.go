@@ -140,7 +140,7 @@ func report(controlID, accession, text string) []byte {
 	return []byte(strings.Join([]string{
 		`MSH|^~\&|RIS|HOSP|CONCORD|HOSP|20261124080000||ORU^R01|` + controlID + `|P|2.5.1||||||UNICODE UTF-8`,
 		`PID|1||PID77^^^HOSP||PLANTED^NAME|||M`,
-		`OBR|1||F-` + controlID + `|XR^Chest^L|||20261124||||||||||||||` + accession + `|||||||F`,
+		`OBR|1||F-` + controlID + `|XR^Chest^L|||20261124|||||||||||` + accession + `|||||||F`,
 		`OBX|1|TX|XR&GDT||` + text + `||||||F`,
 	}, "\r") + "\r")
 }

@@ -34,6 +34,18 @@ var Findings = []Code{
 	concord("CC103", "Modality mismatch"),
 	concord("CC104", "Patient sex mismatch"),
 	concord("CC105", "Patient identity mismatch"),
+	concord("CC106", "Contrast agent mismatch"),
+	concord("CC107", "View or sequence mismatch"),
+	concord("CC108", "Comparison date mismatch"),
+	concord("CC109", "Lesion count mismatch"),
+	concord("CC113", "Lesion size mismatch"),
+	concord("CC114", "Measurement unit mismatch"),
+	concord("CC115", "Patient age mismatch"),
+	concord("CC116", "Report without content"),
+	concord("CC117", "Impression does not fit findings"),
+	concord("CC118", "Critical finding not in impression"),
+	concord("CC119", "Contradiction within report"),
+	concord("CC123", "Report text of another patient"),
 }
 
 // Concepts of the templates TID 1500, 1501, 1204, 1002, 1004, 1600 and 4019.
@@ -114,6 +126,9 @@ var chinese = map[string]string{
 	"CC008": "原报告标识", "CC009": "报告段落位置",
 	"CC100": "报告语句核对", "CC101": "侧别不符", "CC102": "部位不符",
 	"CC103": "检查类型不符", "CC104": "患者性别不符", "CC105": "患者身份不符",
+	"CC106": "对比剂不符", "CC107": "体位或序列不符", "CC108": "对比日期不符", "CC109": "病灶数目不符",
+	"CC113": "病灶大小不符", "CC114": "测量单位不符", "CC115": "患者年龄不符", "CC116": "报告无内容",
+	"CC117": "印象与所见不符", "CC118": "危急所见未入印象", "CC119": "报告内部矛盾", "CC123": "他人报告文字",
 	"CC110": "提示", "CC111": "警告", "CC112": "严重",
 	"CC120": "发现不符", "CC121": "未发现不符", "CC122": "核对未完成",
 	"373066001": "是", "373067005": "否", "373068000": "不确定",

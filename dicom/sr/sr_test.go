@@ -144,7 +144,7 @@ func TestEncodeRefuses(t *testing.T) {
 		"verdict":                func(d *Document) { d.Groups[0].Supported = "perhaps" },
 		"severity":               func(d *Document) { d.Groups[0].Severity = "high" },
 		"value of the finding":   func(d *Document) { d.Groups[0].Finding.Value = "CC100567890123456" },
-		"finding has no meaning": func(d *Document) { d.Groups[0].Finding = Code{Value: "CC106"} },
+		"finding has no meaning": func(d *Document) { d.Groups[0].Finding = Code{Value: "CC199"} },
 		"scheme of the site":     func(d *Document) { d.Groups[0].Site.Scheme = "" },
 		"value of the procedure": func(d *Document) { d.Procedure.Value = `1\2` },
 	}

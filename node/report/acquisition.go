@@ -30,9 +30,9 @@ func (k *checker) contrast() {
 			switch {
 			case m.has("oral"):
 				oral = &m.hit
-			case m.has("without") || m.denied:
+			case m.has("without") || m.denied && d.clause.deniedAt(m.from):
 				without, withoutN, withoutC = &m.hit, s.N, d.clause
-			case with == nil && !d.clause.otherContrast():
+			case with == nil && !d.clause.otherContrast() && (!m.denied || d.clause.afterContrast(m.from)):
 				with, withN, withC = &m.hit, s.N, d.clause
 			}
 		}
@@ -61,6 +61,21 @@ func (k *checker) contrastGiven() (given, known bool) {
 		plain = plain || h.kind == "contrast" && h.has("without")
 	}
 	return false, plain
+}
+
+// deniedAt: the negation stands right before token i: 'without injection of contrast'.
+func (c *clause) deniedAt(i int) bool {
+	return slices.ContainsFunc(c.scopes, func(s sighting) bool { return s.cue&cueNegation != 0 && s.to <= i && i-s.to <= 2 })
+}
+
+// afterContrast: 'no enhancement following contrast' says it was given.
+func (c *clause) afterContrast(i int) bool {
+	first := strings.ToLower(c.word(i))
+	before := ""
+	if i > 0 {
+		before = strings.ToLower(c.word(i - 1))
+	}
+	return slices.Contains([]string{"post", "after", "following", "postcontrast"}, first) || slices.Contains([]string{"after", "following"}, before)
 }
 
 // otherContrast: the agent went elsewhere than into a vein: a joint, the spinal canal, the bowel.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -134,7 +135,7 @@ func realMessages(t testing.TB) []sample {
 		for seg := range strings.SplitSeq(strings.ReplaceAll(string(raw), "\n", "\r"), "\r") {
 			s.segment(strings.Split(seg, "|"))
 		}
-		if len(s.blocks) > 0 && s.facts.Modalities != nil {
+		if len(s.blocks) > 0 && s.facts.Modalities != nil && slices.Contains(allCompatible, s.facts.Modalities[0]) {
 			out = append(out, s)
 		}
 	}

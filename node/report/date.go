@@ -56,7 +56,7 @@ func (c *clause) namedMonth(i, m int) ([]day, int) {
 func (c *clause) numericDate(i int) ([]day, int) {
 	a := c.int(i)
 	j := i + 1
-	if c.mark(j, "/年.") {
+	if c.mark(j, "/.") || c.word(j) == "年" {
 		j++
 	} else if c.gap(i, j) != "-" {
 		return c.dottedDate(i)
@@ -161,7 +161,7 @@ func (k *checker) comparisonDates() {
 // priorFrom is the first token that can belong to the date of an earlier examination.
 func (c *clause) priorFrom(whole bool) int {
 	for _, s := range c.shades {
-		if s.cue&cuePrior != 0 && !whole {
+		if s.cue&cuePrior != 0 && !whole && c.tokens[s.from].class != classHan {
 			return s.to
 		}
 	}

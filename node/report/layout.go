@@ -13,6 +13,7 @@ type paragraph struct {
 	text          string // the whole block
 	start, end    int    // without heading, item marker and outer blanks
 	title         bool   // an examination title rather than prose
+	headed        bool   // the section was said, by the block or a heading, not inferred
 }
 
 // layout finds sections and paragraphs. Its state runs on from block to block.
@@ -22,24 +23,23 @@ type layout struct {
 	number     int
 	seen       bool // some heading or titled block has been met
 	notes      int  // headings of a clinical note met
-	proper     bool // a heading of findings or impression met
 }
 
 // read appends the paragraphs of one block.
 func (d *layout) read(block int, b Block) {
-	section := b.Section
-	d.seen = d.seen || section != ""
+	section, headed := b.Section, b.Section != ""
+	d.seen = d.seen || headed
 	lines := wrapped(b.Text)
 	for i, ln := range lines {
 		pieces := d.headed(b.Text, ln)
 		for _, p := range pieces {
 			if p.heading {
-				section = d.enter(p, section)
+				section, headed = d.enter(p, section), p.known
 			}
-			d.add(block, b.Text, section, p)
+			d.add(paragraph{block: block, text: b.Text, section: section, headed: headed}, p)
 		}
 		if i+1 < len(lines) && lines[i+1].gap && endsAtGap(section) && hasBody(pieces) && b.Section != section {
-			section = "findings"
+			section, headed = "findings", false
 		}
 	}
 }
@@ -48,24 +48,21 @@ func (d *layout) read(block int, b Block) {
 func (d *layout) enter(p piece, before string) string {
 	d.seen = true
 	section := p.section(before)
-	switch {
-	case section == note:
+	if section == note {
 		d.notes++
-		section = "history"
-	case p.known && (section == "findings" || section == "impression"):
-		d.proper = true
+		return "history"
 	}
 	return section
 }
 
-// settle moves the body of a clinical note to history once all blocks are read.
+// settle moves what a clinical note says under no heading of a report to history once all blocks are read.
 func (d *layout) settle() {
-	if d.notes < 3 || d.proper {
+	if d.notes < 3 {
 		return
 	}
 	for i := range d.paragraphs {
-		if s := &d.paragraphs[i].section; *s == "findings" || *s == "technique" {
-			*s = "history"
+		if p := &d.paragraphs[i]; !p.headed && p.section != signature || p.section == "technique" {
+			p.section = "history"
 		}
 	}
 }
@@ -81,22 +78,21 @@ func hasBody(pieces []piece) bool {
 	return last.start < last.end
 }
 
-// add numbers the piece and splits its inline items ('1. … 2. …').
-func (d *layout) add(block int, text, section string, p piece) {
+// add numbers the piece and splits its inline items ('1. … 2. …'); like is the paragraph but for its place.
+func (d *layout) add(like paragraph, p piece) {
 	if p.start >= p.end {
 		return
 	}
-	title := section == "" && !d.seen && d.isTitle(text[p.start:p.end])
-	if title {
-		section = "technique"
+	if like.title = like.section == "" && !d.seen && d.isTitle(like.text[p.start:p.end]); like.title {
+		like.section = "technique"
 	}
-	if section == "" {
-		section = "findings"
+	if like.section == "" {
+		like.section = "findings"
 	}
-	items := splitItems(text, p.start, p.end)
-	for _, it := range items {
+	for _, it := range splitItems(like.text, p.start, p.end) {
 		d.number++
-		d.paragraphs = append(d.paragraphs, paragraph{block, d.number, section, text, it.start, it.end, title})
+		like.number, like.start, like.end = d.number, it.start, it.end
+		d.paragraphs = append(d.paragraphs, like)
 	}
 }
 
@@ -308,6 +304,9 @@ func afterStop(text string, from, i, start int) bool {
 	s := strings.TrimRightFunc(text[from:i], unicode.IsSpace)
 	if s == "" {
 		return i == start || from == i
+	}
+	if n := len(s); n > 1 && s[n-1] == '.' && isDigit(rune(s[n-2])) && from+n == i {
+		return false // 2024.12.1
 	}
 	return strings.ContainsRune(".;:。；：;)）", lastRune(s))
 }

@@ -16,6 +16,7 @@ var compatible = map[string][]string{
 	"XA":  {"XA", "RF", "CT", "MR", "DSA", "NM", "DX", "CR"},
 	"NM":  {"NM", "PT", "ST"},
 	"PT":  {"PT", "CT", "NM", "MR"},
+	"PC":  {"PT", "CT", "NM"},
 	"ES":  {"ES", "GM", "XC", "US"},
 	"SM":  {"SM", "GM"},
 	"BMD": {"BMD", "DX", "CR", "CT", "US"},

@@ -87,12 +87,18 @@ func (c *clause) statedSex() string {
 				}
 			}
 		}
+		if s := sexWords[strings.ToLower(c.word(i))]; s != "" && i > 0 && slices.Contains(agedWords, strings.ToLower(c.word(i-1))) {
+			return s
+		}
 		if s := c.chineseSex(i); s != "" {
 			return s
 		}
 	}
 	return ""
 }
+
+// agedWords stand before a sex word where no age in years is given: 'a middle-aged female'.
+var agedWords = []string{"aged", "elderly", "adult", "young", "old", "newborn", "teenage", "adolescent"}
 
 // chineseSex: 患者男, 患者，女性, 性别：男, 男，45岁, 45岁男性.
 func (c *clause) chineseSex(i int) string {

@@ -52,7 +52,7 @@ func (c *clause) small(i int) int {
 		return n
 	}
 	n := c.int(i)
-	if n < 1 || n > 12 || i > 0 && (c.tokens[i-1].end == c.tokens[i].start || c.mark(i-1, "/×*x#")) {
+	if n < 1 || n > 12 || i > 0 && (c.tokens[i-1].end == c.tokens[i].start && c.tokens[i-1].class != classHan || c.mark(i-1, "/×*x#")) {
 		return 0
 	}
 	if i+1 < len(c.tokens) && (c.mark(i+1, "/×*x%") || c.tokens[i].end == c.tokens[i+1].start && c.tokens[i+1].class == classWord) {
@@ -146,7 +146,7 @@ func (c *clause) measureText(m measure) string {
 
 // sameLesion: one lesion under one name at one place, as far as both say.
 func (k *checker) sameLesion(a, b *quantity) bool {
-	if a.lesion != b.lesion || a.side != b.side {
+	if !k.lex.related(a.lesion, b.lesion) || a.side != b.side {
 		return false
 	}
 	return a.organ == nil || b.organ == nil || k.lex.related(a.organ, b.organ) || a.organ.region == b.organ.region && a.organ.kind == "region"
@@ -187,9 +187,8 @@ func (k *checker) single(found []quantity, q *quantity) bool {
 // SIZE-001: the impression gives a lesion a size that no measurement of the findings comes near.
 func (k *checker) sizes() {
 	found := k.quantities("findings")
-	all := k.allSizes("findings")
 	for _, q := range k.quantities("impression") {
-		if q.size.mm == nil || slices.ContainsFunc(all, func(mm float64) bool { return closeTo(mm, q.size.largest()) }) {
+		if q.size.mm == nil || slices.ContainsFunc(k.sizesNear(&q), func(mm float64) bool { return closeTo(mm, q.size.largest()) }) {
 			continue
 		}
 		var other *quantity
@@ -212,17 +211,37 @@ func (k *checker) sameLesionBySize(f, q *quantity) bool {
 	return f.organ != nil && q.organ != nil && f.side == q.side && k.lex.related(f.organ, q.organ)
 }
 
-// allSizes is every length of a section in millimetres, whatever it measures.
-func (k *checker) allSizes(section string) []float64 {
+// sizesNear is every length of the findings, in millimetres, that is not said of another organ than q's.
+func (k *checker) sizesNear(q *quantity) []float64 {
 	var out []float64
 	for i := range k.r.Statements {
-		if k.r.Statements[i].Section == section {
-			for _, m := range k.r.details[i].measures {
-				out = append(out, m.mm...)
-			}
+		d := &k.r.details[i]
+		if k.r.Statements[i].Section != "findings" || k.elsewhere(d, q) {
+			continue
+		}
+		for _, m := range d.measures {
+			out = append(out, m.mm...)
 		}
 	}
 	return out
+}
+
+// elsewhere: the statement names organs, and none of them is q's or may hold it.
+func (k *checker) elsewhere(d *detail, q *quantity) bool {
+	if q.organ == nil {
+		return false
+	}
+	places := 0
+	for i := range d.mentions {
+		m := &d.mentions[i]
+		if m.place() {
+			places++
+			if k.lex.related(m.concept, q.organ) || m.has("generic") || m.kind == "region" {
+				return false
+			}
+		}
+	}
+	return places > 0
 }
 
 // closeTo allows for rounding: a tenth, or one millimetre.

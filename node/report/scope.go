@@ -71,6 +71,9 @@ var subjects = strings.Fields("the he she it there this these they his her patie
 
 // newSubject: ', the patient remained stable' is no longer the list that a negation opened.
 func (c *clause) newSubject(i int) bool {
+	if i < len(c.tokens) && slices.Contains(conjunctions, strings.ToLower(c.word(i))) {
+		i++
+	}
 	if i >= len(c.tokens) || !slices.Contains(subjects, strings.ToLower(c.word(i))) {
 		return false
 	}

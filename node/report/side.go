@@ -72,79 +72,121 @@ func (k *checker) orderedSide() {
 	}
 }
 
-// LAT-003: the impression puts an organ on a side where the findings never mention it, though they
-// mention it on the other.
-func (k *checker) impressionSide() {
-	k.observed(func(s *Statement, d *detail) bool {
-		if s.Section != "impression" || s.Negated || d.clause.comparesSides() {
-			return true
-		}
-		for i := range d.mentions {
-			m := &d.mentions[i]
-			if (m.side != sideLeft && m.side != sideRight) || m.denied || !m.place() && (m.kind != "finding" || m.organ >= 0) {
-				continue
-			}
-			if k.onlyOpposite(m) {
-				k.flag("LAT-003", s.N, k.sideName(m.side), k.name(m.concept), k.sideName(m.side.opposite()))
-				break
-			}
-		}
-		return true
-	})
+// lesion is a finding with its place, as one statement affirms or denies it.
+type lesion struct {
+	finding *concept
+	organ   *concept // nil when unsaid
+	side    side
+	denied  bool
 }
 
-// onlyOpposite: the findings affirm m's concept on the opposite side, and nothing in them puts it,
-// a part of it or the same lesion on m's side or on no side.
-func (k *checker) onlyOpposite(m *mention) bool {
-	opposite, own := false, false
-	k.observed(func(s *Statement, d *detail) bool {
-		if s.Section != "findings" {
-			return true
+// lesions lists what a statement says of findings and devices. Where it uses none the lexicon knows and
+// calls nothing normal, its organs stand for something unnamed.
+func (d *detail) lesions() []lesion {
+	var out []lesion
+	for i := range d.mentions {
+		m := &d.mentions[i]
+		if m.kind != "finding" && m.kind != "device" {
+			continue
 		}
-		related := false
-		for i := range d.mentions {
-			o := &d.mentions[i]
-			if !k.lex.related(o.concept, m.concept) {
-				continue
-			}
-			related = true
-			switch o.side {
-			case m.side, sideBoth:
-				own = true
-			case m.side.opposite():
-				opposite = opposite || !o.denied
+		l := lesion{finding: m.concept, side: m.side, denied: m.denied}
+		if o := d.organOf(m); o != nil {
+			l.organ = o.concept
+			if o.side != sideNone {
+				l.side = o.side
 			}
 		}
-		// a statement of the other side that speaks of the organ by another word counts for m
-		own = own || !related && k.sidedAlike(d, m)
-		return !own
-	})
-	return opposite && !own
-}
-
-// sidedAlike: the statement affirms something on m's side in m's region.
-func (k *checker) sidedAlike(d *detail, m *mention) bool {
-	region := m.region
-	if w, ok := k.lex.byName[m.within]; ok && region == "-" {
-		region = k.lex.concepts[w].region
+		out = append(out, l)
+	}
+	if len(out) > 0 || d.names("normal") || slices.Contains(d.clause.denied, true) {
+		return out
 	}
 	for i := range d.mentions {
-		o := &d.mentions[i]
-		if o.side == m.side && (o.place() || o.kind == "finding") && (o.region == region || region == "-" || o.region == "any") && !d.clause.allDeniedOrNormal() {
-			return true
+		if m := &d.mentions[i]; m.place() && m.side != sideNone {
+			out = append(out, lesion{finding: unnamed, organ: m.concept, side: m.side})
 		}
 	}
-	return false
+	return out
 }
 
-// allDeniedOrNormal: the clause reports nothing abnormal.
-func (c *clause) allDeniedOrNormal() bool {
-	for _, h := range c.terms {
-		if h.kind == "finding" && !c.denied[h.from] {
-			return false
+// unnamed is a finding in words out of the lexicon.
+var unnamed = &concept{kind: "finding", region: "-"}
+
+// LAT-003: the impression puts a lesion on a side on which the findings affirm nothing of the kind,
+// though they affirm it on the other.
+func (k *checker) impressionSide() {
+	for i := range k.r.Statements {
+		s, d := &k.r.Statements[i], &k.r.details[i]
+		if s.Section != "impression" || s.Historical || s.Skip == SkipNotImage || d.clause.comparesSides() {
+			continue
+		}
+		for _, q := range d.lesions() {
+			if q.denied || q.finding == unnamed || q.side != sideLeft && q.side != sideRight || !k.onlyOpposite(&q) {
+				continue
+			}
+			what := q.finding
+			if q.organ != nil && !q.organ.has("generic") {
+				what = q.organ
+			}
+			k.flag("LAT-003", s.N, k.sideName(q.side), k.name(what), k.sideName(q.side.opposite()))
+			break
 		}
 	}
-	return c.names("finding", "normal")
+}
+
+var debugSide bool
+// onlyOpposite weighs every statement of the findings: what they affirm of the same organ or lesion
+// must be all on the opposite side. Where organs go by each other's names (lung and pleura, the parts of
+// the brain) anything affirmed in the region on q's side counts for q, unless the findings deny q there.
+func (k *checker) onlyOpposite(q *lesion) bool {
+	opposite, own, regional, deniedThere := false, false, false, false
+	for i := range k.r.Statements {
+		s, d := &k.r.Statements[i], &k.r.details[i]
+		if s.Section != "findings" {
+			continue
+		}
+		for _, f := range d.lesions() {
+			same := k.alikeLesion(&f, q)
+			here := f.side == q.side || f.side == sideBoth
+			switch {
+			case f.denied:
+				deniedThere = deniedThere || same && here && k.lex.related(f.finding, q.finding)
+			case same && (here || f.side == sideNone && (f.organ != nil || q.organ == nil)):
+				own = true
+				if debugSide { println("own", s.Text, f.finding.english, f.side) }
+			case same && f.side == q.side.opposite():
+				opposite = opposite || !d.clause.comparesSides() && (f.finding != unnamed || len(d.measures) == 0)
+			case here && q.region() != "" && f.region() == q.region():
+				regional = true
+			}
+		}
+	}
+	return opposite && !own && (deniedThere || !regional || !fluid(q.region()))
+}
+
+// alikeLesion: the same organ where both name one, else the same lesion.
+func (k *checker) alikeLesion(f, q *lesion) bool {
+	if f.organ != nil && q.organ != nil && !f.organ.has("generic") && !q.organ.has("generic") {
+		return k.lex.related(f.organ, q.organ) || k.lex.related(f.finding, q.finding) && f.finding.within == q.finding.within && q.finding.within != ""
+	}
+	if q.organ != nil && k.lex.related(f.finding, q.organ) || f.organ != nil && k.lex.related(q.finding, f.organ) {
+		return true
+	}
+	return k.lex.related(f.finding, q.finding)
+}
+
+// region is where the lesion sits, by its organ or by itself; "" when neither says.
+func (q *lesion) region() string {
+	for _, c := range []*concept{q.organ, q.finding} {
+		if c != nil && c.region != "-" && c.region != "any" {
+			return c.region
+		}
+	}
+	return ""
+}
+
+func fluid(region string) bool {
+	return region == "chest" || region == "head" || region == "spine" || region == "lspine" || region == "cspine" || region == "heart" || region == ""
 }
 
 // related: the same concept, or one within or a kind of the other.
@@ -152,8 +194,11 @@ func (l *Lexicon) related(a, b *concept) bool {
 	return a == b || l.partOf(a, b) || l.partOf(b, a)
 }
 
-// partOf follows 'in=' and 'isa=' upwards from a.
+// partOf: a is a kind of b, or in=… leads from a up to b.
 func (l *Lexicon) partOf(a, b *concept) bool {
+	if a.isa != "" && a.isa == b.english {
+		return true
+	}
 	for range 4 {
 		if a == b {
 			return true
@@ -164,7 +209,7 @@ func (l *Lexicon) partOf(a, b *concept) bool {
 		}
 		a = &l.concepts[up]
 	}
-	return a.isa != "" && a.isa == b.english
+	return false
 }
 
 // LAT-004: a middle lobe on the left, a lingula on the right.

@@ -48,7 +48,7 @@ func (d *detail) kernel() *kernel {
 		switch {
 		case m.place():
 			k.organs = appendConcept(k.organs, m.concept)
-		case lesion(m.kind) && m.denied == k.denied && normal == (m.kind == "normal"):
+		case reports(m.kind) && m.denied == k.denied && normal == (m.kind == "normal"):
 			k.findings = appendConcept(k.findings, m.concept)
 		case m.kind == "attribute" && i < lead && !d.clause.cued(m.hit):
 			k.attributes = appendConcept(k.attributes, m.concept)
@@ -78,7 +78,7 @@ func (k *kernel) dropGeneric() {
 	}
 }
 
-func lesion(kind string) bool { return kind == "finding" || kind == "normal" || kind == "device" }
+func reports(kind string) bool { return kind == "finding" || kind == "normal" || kind == "device" }
 
 func appendConcept(cs []*concept, c *concept) []*concept {
 	if slices.Contains(cs, c) {

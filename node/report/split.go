@@ -80,7 +80,7 @@ func (c *clause) joint(i int) int {
 func (c *clause) separable(from, at, resume int) bool {
 	end := c.segmentEnd(resume)
 	left, right := c.part(from, at), c.part(resume, end)
-	if c.advises(resume) && left.says() {
+	if left.says() && right.advises() {
 		return true
 	}
 	if c.tokens[resume].class == classHan || c.tokens[at-1].class == classHan {
@@ -89,9 +89,14 @@ func (c *clause) separable(from, at, resume int) bool {
 	return separableEnglish(left, right)
 }
 
-// advises: a recommendation begins at token i.
-func (c *clause) advises(i int) bool {
-	return slices.ContainsFunc(c.shades, func(s sighting) bool { return s.cue&cueRecommend != 0 && s.from == i })
+// advises: the clause is a recommendation of its own.
+func (c *clause) advises() bool {
+	for _, s := range c.shades {
+		if s.cue&cueRecommend != 0 && (s.from == 0 || c.verb()) {
+			return true
+		}
+	}
+	return false
 }
 
 // segmentEnd is the end of the segment that begins at token i: the next comma or the end.
@@ -104,28 +109,43 @@ func (c *clause) segmentEnd(i int) int {
 	return len(c.tokens)
 }
 
-// separableChinese: the second segment names its own organ, or turns the polarity round.
+// separableChinese: the second segment names its own organ, or turns the polarity round, or tells a
+// finding after a normal look.
 func separableChinese(left, right *clause) bool {
-	if !left.says() || !right.says() {
+	if right.opensPlace() && left.predicates() && right.predicates() {
+		return true
+	}
+	if !left.says() || !right.names("finding") {
 		return false
 	}
-	organ := right.opens("organ", "sex-organ", "region", "side")
-	return organ && right.names("organ", "sex-organ", "region") || right.opensDenied() != left.endsDenied() && right.names("finding")
+	if left.names("normal") && !left.names("finding") && left.names("organ", "sex-organ", "region") {
+		return true
+	}
+	return right.opensDenied() != left.endsDenied() || right.endsDenied() && !left.endsDenied() && right.names("organ", "sex-organ", "region")
 }
 
 // separableEnglish: a second subject with its own verb, a second side with its own finding,
 // or a denial after a finding.
 func separableEnglish(left, right *clause) bool {
-	if !left.says() || !right.says() {
+	if left.subordinate() {
 		return false
 	}
-	switch {
-	case left.verb() && right.verb() && right.subject():
-		return true
-	case right.opens("side") && right.names("finding") && left.names("side") && left.names("finding"):
+	if (left.verb() || left.says()) && right.verb() && right.subject() {
 		return true
 	}
-	return right.opensDenied() && !left.endsDenied() && left.names("finding") && right.names("finding")
+	if !left.says() || !right.names("finding") || !left.names("finding") {
+		return false
+	}
+	return right.opens("side") && left.names("side") || right.opensDenied() && !left.endsDenied()
+}
+
+// subordinate: the clause only sets the scene for the next one.
+func (c *clause) subordinate() bool {
+	switch strings.ToLower(c.word(0)) {
+	case "if", "when", "although", "though", "since", "because", "as", "given", "while", "after", "in", "on", "at", "within", "along", "for", "by", "with", "due", "from":
+		return true
+	}
+	return false
 }
 
 // says: the clause holds something that can be true or false.
@@ -135,13 +155,51 @@ func (c *clause) names(kinds ...string) bool {
 	return slices.ContainsFunc(c.terms, func(h hit) bool { return slices.Contains(kinds, h.kind) })
 }
 
-// opens: the first words are a term of one of the kinds, articles and adverbs aside.
+// opens: the first word but one article is a term of one of the kinds.
 func (c *clause) opens(kinds ...string) bool {
-	if len(c.terms) == 0 || !slices.Contains(kinds, c.terms[0].kind) {
-		return false
+	return len(c.terms) > 0 && c.terms[0].from <= 1 && slices.Contains(kinds, c.terms[0].kind)
+}
+
+// opensPlace: a Chinese clause begins with an organ, or with a finding that names its organ, levels
+// (L4/5), sides and words such as 余 aside.
+func (c *clause) opensPlace() bool {
+	at := 0
+	for _, h := range c.terms {
+		for ; at < h.from; at++ {
+			if c.tokens[at].class == classHan && !strings.Contains("余各第、", c.word(at)) {
+				return false
+			}
+		}
+		at = h.to
+		switch h.kind {
+		case "side", "attribute":
+		case "organ", "sex-organ", "region":
+			return !h.has("generic")
+		case "finding", "device":
+			return h.region != "-"
+		default:
+			return false
+		}
 	}
-	h := c.terms[0]
-	return h.from <= 1 || h.from == 2 && c.tokens[0].class == classHan
+	return false
+}
+
+// predicates: besides place and side the clause says something.
+func (c *clause) predicates() bool {
+	n := 0
+	for i, t := range c.tokens {
+		if t.class != classMark && !c.placed(i) {
+			n++
+		}
+	}
+	return n > 0
+}
+
+// placed: token i belongs to a place or side.
+func (c *clause) placed(i int) bool {
+	return slices.ContainsFunc(c.terms, func(h hit) bool {
+		return h.from <= i && i < h.to && (h.kind == "organ" || h.kind == "sex-organ" || h.kind == "region" || h.kind == "side")
+	})
 }
 
 // opensDenied: the clause begins with a negation.

@@ -104,14 +104,14 @@ func (s *Statement) colour(d *detail) {
 func (d *detail) allDenied() bool {
 	found := false
 	for _, m := range d.mentions {
-		if m.kind == "finding" || m.kind == "sign" || m.kind == "device" {
+		if m.kind == "finding" || m.kind == "device" {
 			if !m.denied {
 				return false
 			}
 			found = true
 		}
 	}
-	if found || d.names("normal") {
+	if found || slices.ContainsFunc(d.mentions, func(m mention) bool { return m.kind == "normal" && !m.denied }) {
 		return found
 	}
 	return slices.Contains(d.clause.denied, true)
@@ -294,7 +294,7 @@ func (c *clause) organOf(ms []mention, i int) int {
 		}
 	}
 	for j := i - 1; j >= 0; j-- {
-		if ms[j].place() {
+		if ms[j].place() && !(ms[j].from > 0 && c.word(ms[j].from-1) == "距") {
 			if after >= 0 && ms[i].from-ms[j].to > 1 {
 				return after
 			}

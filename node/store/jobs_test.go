@@ -134,3 +134,17 @@ func testJobMovedThenTakenOver(t *testing.T, index node.Index) {
 	wantClaim(t, index, false, day.Add(lease), "at 1m0s") // not before the time that was asked for
 	wantClaim(t, index, false, day.Add(time.Minute), "a#2")
 }
+
+// The lock on the directory proves that the process that held the leases is
+// gone, so a restart takes its jobs over at once.
+func TestOpenFreesTheJobsOfTheProcessBefore(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	addJobs(t, s, job("a", day))
+	wantClaim(t, s, true, day, "a#1")
+	wantClaim(t, s, true, day, "at 10s")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantClaim(t, open(t, dir), true, day, "a#2")
+}

@@ -122,6 +122,9 @@ func (s *Store) openIndex(ctx context.Context, dir string) (err error) {
 	if err := migrate(ctx, s.write); err != nil {
 		return fmt.Errorf("store: %s: %w", path, err)
 	}
+	if err := endLeases(ctx, s.write); err != nil {
+		return fmt.Errorf("store: %s: %w", path, err)
+	}
 	if s.read, err = openSQLite(path, "mode=ro&_query_only=1"); err != nil {
 		return err
 	}
@@ -162,6 +165,13 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return indexError(err)
 	}
 	return nil
+}
+
+// endLeases frees the jobs of the process that had the directory before: the
+// lock says that it is gone.
+func endLeases(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, `UPDATE jobs SET due_at = run_at, leased = 0, moved = 0 WHERE leased = 1`)
+	return err
 }
 
 // indexError adds what to do to an error of SQLite.
