@@ -219,9 +219,10 @@ class Server:
         return self.process.poll() is None
 
     def files(self):
-        """The stored files; Orthanc's and Concord's indexes are none."""
-        return [os.path.join(folder, name) for folder, _, names in os.walk(self.dir) for name in names
-                if os.path.basename(folder) != "index" and ".db" not in name]
+        """The files of objects: of Concord those below objects, of Orthanc all but its index."""
+        root = self.dir / "objects" if self.name == "concord" else self.dir
+        return [os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names
+                if os.path.basename(folder) != "index"]
 
     def stored(self):
         """How many objects the server has: Orthanc by its index, others by their files."""
