@@ -100,14 +100,15 @@ def diskfull(peer):
     disk = WORK / "full"
     disk.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=True)
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(8 << 20))
     try:
         with Server(peer, store=disk / "store") as s:
             r = load("store", "--addr", s.address, "--dir", DATA / "ct", "--limit", 100, "--assoc", 4, "--timeout", "10s")
             whole, broken = check(s)
             alive = s.alive()
-            for path in sorted(s.files())[:20]:
-                os.unlink(path)
-            again = load("store", "--addr", s.address, "--dir", DATA / "ct", "--limit", 5, "--timeout", "10s")
+            ballast.unlink()
+            again = load("store", "--addr", s.address, "--dir", DATA / "tiny", "--limit", 50, "--timeout", "10s")
             acked = r.get("ok") or 0
             return {"acked": acked, "errors": r.get("errors"), "whole_files": len(whole), "broken_files": len(broken),
                     "acked_but_not_whole": max(0, acked - len(whole)), "alive": alive,
