@@ -58,9 +58,12 @@ func (e *explainer) patient(pid Segment) {
 	p := e.rules.patient(pid)
 	chosen := e.choose(p.IDs)
 	for i, id := range p.IDs {
-		note := "not the configured authority or type"
-		if i == chosen {
+		note := "its authority or type is not the one looked for"
+		switch {
+		case i == chosen:
 			note = "taken as the patient's ID"
+		case chosen >= 0:
+			note = "another fits better"
 		}
 		e.say("patient ID", fmt.Sprintf("PID-3[%d]", i+1), id.Value, fmt.Sprintf("authority %s, type %s: %s", id.Issuer, id.Type, note))
 	}

@@ -166,9 +166,6 @@ func isSegmentStart(line string, separator byte) bool {
 func isUpper(c byte) bool        { return c >= 'A' && c <= 'Z' }
 func isUpperOrDigit(c byte) bool { return isUpper(c) || c >= '0' && c <= '9' }
 
-// Delimiters are those of the message.
-func (m *Message) Delimiters() Delimiters { return m.in.Delimiters }
-
 // Charset is the character set the message was read in, by its name in table 0211.
 func (m *Message) Charset() string { return m.in.charset.name }
 

@@ -35,6 +35,11 @@ func TestGet(t *testing.T) {
 			t.Errorf("%s is %q, want %q", path, got, want)
 		}
 	}
+	for _, path := range []string{"PID-3", "PID-3[2].4.1", "OBX[12]-5", "OBX[2]-5[3].1"} {
+		if p, err := ParsePath(path); err != nil || p.String() != path {
+			t.Errorf("%s is read as %s, %v", path, p, err)
+		}
+	}
 	if _, err := ParsePath("PID-3.x"); err == nil || !strings.Contains(err.Error(), "PID-3[2].4.1") {
 		t.Errorf("the error does not show how to write a path: %v", err)
 	}

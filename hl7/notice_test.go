@@ -57,7 +57,7 @@ func TestExplain(t *testing.T) {
 	}
 	for _, want := range []string{
 		"character set <MSH-18>  (read as ASCII)",
-		"patient ID <PID-3[1]> 9 (authority GOV, type SS: not the configured",
+		"patient ID <PID-3[1]> 9 (authority GOV, type SS: another fits better",
 		"patient ID <PID-3[2]> 7 (authority HOSP, type MR: taken",
 		"OBR 1: accession <OBR-18> CHEST (passed over: it has no digit)",
 		"OBR 1: accession <OBR-3> 0042 (taken as 42)",
