@@ -71,8 +71,9 @@ func statementOf(r *hl7.Report, s *report.Statement) Statement {
 	for _, t := range s.Terms {
 		out.Terms = append(out.Terms, Term{Concept: t.Concept, Kind: t.Kind, Text: t.Text})
 	}
-	if !s.Judge {
-		out.Verdict, out.Reason = NotJudged, s.Skip
+	// How the pictures were made shows in them, too: a technique is asked about.
+	if !s.Judge && s.Skip != report.SkipTechnique {
+		out.Verdict, out.Reason = NotJudged, wordsIn(s.Language).skip(s.Skip)
 	}
 	return out
 }

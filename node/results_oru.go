@@ -22,7 +22,7 @@ func (r *result) message(to Destination, srInstanceUID string) ([]byte, error) {
 		Patient: report.Patient, Visit: report.Visit,
 		Placer: report.Placer, PlacerNamespace: report.PlacerNamespace,
 		Filler: cmp.Or(report.Filler, report.ControlID), FillerNamespace: report.FillerNamespace,
-		Accession:            cmp.Or(report.Accession, r.c.Accession),
+		Accession:            r.accession(),
 		RequestedProcedureID: report.RequestedProcedureID, Procedure: report.Procedure,
 		AcquiredAt: r.acquiredAt(), StudyUID: r.c.StudyUID, SRInstanceUID: srInstanceUID,
 		Assessment: coded(assessment.Code()), Abnormal: assessment == sr.Flagged,
@@ -40,6 +40,16 @@ func (r *result) message(to Destination, srInstanceUID string) ([]byte, error) {
 		}
 	}
 	return hl7.ORU(result)
+}
+
+// accession is the images' own; a report's filler number may stand in for an
+// accession number in the join, but not in what is sent.
+func (r *result) accession() string {
+	report := r.c.Report
+	if a := r.objects[0].Header.Accession; a != "" || report.Accession == report.Filler {
+		return a
+	}
+	return report.Accession
 }
 
 // resultStatus is the destination's status, or C for a revision: the receiver

@@ -1,8 +1,11 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+
+	"concord/node/report"
 )
 
 // words holds what the node itself says in one language. Rules bring their own
@@ -19,6 +22,7 @@ type words struct {
 	badQuality, cannotDecode                    string // format: series, instance, error
 	summary                                     string // format: statements, yes, no, maybe, not judged, flags
 	comma                                       string
+	skipped                                     map[string]string // why a statement is not asked about; nil: as the report package says it
 }
 
 var english = words{
@@ -55,6 +59,11 @@ var chinese = words{
 	cannotDecode: "无法解码（序列%d，图像号%d）：%v",
 	summary:      "共%d条语句：%d条得到影像支持，%d条不支持，%d条不确定，%d条未判断；%d条提示。",
 	comma:        "、",
+	skipped: map[string]string{
+		report.SkipHeading: "标题", report.SkipHistory: "病史", report.SkipComparison: "与既往检查对比",
+		report.SkipRecommendation: "建议", report.SkipVague: "表述含糊", report.SkipNotImage: "与图像无关",
+		report.SkipUnknown: "没有已知术语",
+	},
 }
 
 func wordsIn(language string) *words {
@@ -62,6 +71,11 @@ func wordsIn(language string) *words {
 		return &chinese
 	}
 	return &english
+}
+
+// skip says why a statement is not asked about; reason is the report package's.
+func (w *words) skip(reason string) string {
+	return cmp.Or(w.skipped[reason], reason)
 }
 
 // mismatch says that the images contradict a statement.

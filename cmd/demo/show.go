@@ -191,7 +191,7 @@ func (s *site) printDelivery(ctx context.Context, kind, uid string, files map[st
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		return err
 	}
-	dump, err := exec.CommandContext(ctx, "dsrdump", "+U8", path).CombinedOutput()
+	dump, err := exec.CommandContext(ctx, "dsrdump", "+U8", "+Pl", "+Pu", "+Pc", path).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("dsrdump: %w: %s", err, dump)
 	}

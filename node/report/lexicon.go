@@ -32,6 +32,7 @@ type concept struct {
 	english, chinese string // preferred names
 	within           string // the organ it is part of or sits in, by preferred English name
 	isa              string // the finding it is a kind of
+	twin             string // its counterpart on the other side: left and right atrium
 	flags            []string
 }
 
@@ -124,11 +125,14 @@ func (l *Lexicon) addConcept(kind, region string, flags, english, chinese []stri
 		c.chinese = chinese[0]
 	}
 	for _, f := range flags {
-		if organ, ok := strings.CutPrefix(f, "in="); ok {
-			c.within = organ
-		}
-		if kind, ok := strings.CutPrefix(f, "isa="); ok {
-			c.isa = kind
+		key, value, _ := strings.Cut(f, "=")
+		switch key {
+		case "in":
+			c.within = value
+		case "isa":
+			c.isa = value
+		case "twin":
+			c.twin = value
 		}
 	}
 	at := int32(len(l.concepts))

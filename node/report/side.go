@@ -1,6 +1,9 @@
 package report
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // LAT-001: a limb or breast of the other side than the one examined.
 func (k *checker) examinedSide() {
@@ -95,6 +98,9 @@ func (d *detail) lesions() []lesion {
 			if o.side != sideNone {
 				l.side = o.side
 			}
+			if o.twin != "" {
+				l.side = sideOf(strings.Fields(o.english)[0])
+			}
 		}
 		out = append(out, l)
 	}
@@ -134,40 +140,61 @@ func (k *checker) impressionSide() {
 	}
 }
 
-var debugSide bool
-// onlyOpposite weighs every statement of the findings: what they affirm of the same organ or lesion
-// must be all on the opposite side. Where organs go by each other's names (lung and pleura, the parts of
-// the brain) anything affirmed in the region on q's side counts for q, unless the findings deny q there.
+// onlyOpposite weighs every statement of the findings: what they affirm of the same organ or lesion must
+// be all on the opposite side. Where organs go by each other's names (lung and pleura, the parts of the
+// brain) the region stands for the organ, unless the very lesion is affirmed or denied of the very organ.
 func (k *checker) onlyOpposite(q *lesion) bool {
-	opposite, own, regional, deniedThere := false, false, false, false
+	var exact, same, region tally
+	denied := false
 	for i := range k.r.Statements {
 		s, d := &k.r.Statements[i], &k.r.details[i]
 		if s.Section != "findings" {
 			continue
 		}
 		for _, f := range d.lesions() {
-			same := k.alikeLesion(&f, q)
-			here := f.side == q.side || f.side == sideBoth
+			alike, kind := k.alikeLesion(&f, q), k.lex.related(f.finding, q.finding)
 			switch {
 			case f.denied:
-				deniedThere = deniedThere || same && here && k.lex.related(f.finding, q.finding)
-			case same && (here || f.side == sideNone && (f.organ != nil || q.organ == nil)):
-				own = true
-				if debugSide { println("own", s.Text, f.finding.english, f.side) }
-			case same && f.side == q.side.opposite():
-				opposite = opposite || !d.clause.comparesSides() && (f.finding != unnamed || len(d.measures) == 0)
-			case here && q.region() != "" && f.region() == q.region():
-				regional = true
+				denied = denied || alike && kind && (f.side == q.side || f.side == sideBoth)
+			case f.finding.english == "midline shift", f.finding == unnamed && (f.side == sideBoth || len(d.measures) > 0):
+			case f.side == sideNone && (f.organ == nil && q.organ != nil || f.organ != nil && f.organ != q.organ && !kind):
+			case alike:
+				same.add(f.side, q.side, d)
+				if kind {
+					exact.add(f.side, q.side, d)
+				}
+			case f.region() == q.region():
+				region.add(f.side, q.side, d)
+				same.own = same.own || kind && f.side == q.side
 			}
 		}
 	}
-	return opposite && !own && (deniedThere || !regional || !fluid(q.region()))
+	switch {
+	case !fluid(q.region()):
+		return same.onlyOpposite()
+	case same == tally{}:
+		return q.region() != "" && region.onlyOpposite()
+	}
+	return same.onlyOpposite() && (denied || exact.opposite || !region.own)
 }
+
+// tally counts on which side something was affirmed.
+type tally struct{ own, opposite bool }
+
+func (t *tally) add(side, wanted side, d *detail) {
+	if side == wanted.opposite() {
+		t.opposite = t.opposite || !d.clause.comparesSides()
+	} else {
+		t.own = true
+	}
+}
+
+func (t tally) onlyOpposite() bool { return t.opposite && !t.own }
 
 // alikeLesion: the same organ where both name one, else the same lesion.
 func (k *checker) alikeLesion(f, q *lesion) bool {
 	if f.organ != nil && q.organ != nil && !f.organ.has("generic") && !q.organ.has("generic") {
-		return k.lex.related(f.organ, q.organ) || k.lex.related(f.finding, q.finding) && f.finding.within == q.finding.within && q.finding.within != ""
+		return k.lex.related(f.organ, q.organ) || f.organ.twin != "" && (f.organ.twin == q.organ.english || q.organ.twin == f.organ.english) || k.lex.related(f.finding, q.finding) && f.finding.within == q.finding.within && q.finding.within != ""
 	}
 	if q.organ != nil && k.lex.related(f.finding, q.organ) || f.organ != nil && k.lex.related(q.finding, f.organ) {
 		return true

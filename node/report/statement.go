@@ -301,11 +301,32 @@ func (c *clause) organOf(ms []mention, i int) int {
 			return j
 		}
 	}
+	if after < 0 {
+		return c.modified(ms, i)
+	}
 	return after
 }
 
+// modified is the place right behind finding i, as in 'dilated left atrium'.
+func (c *clause) modified(ms []mention, i int) int {
+	for j := i + 1; j < len(ms) && ms[j].from-ms[i].to <= 3; j++ {
+		if ms[j].place() {
+			for t := ms[i].to; t < ms[j].from; t++ {
+				if c.tokens[t].class == classMark {
+					return -1
+				}
+			}
+			return j
+		}
+		if ms[j].kind != "side" && ms[j].kind != "attribute" {
+			break
+		}
+	}
+	return -1
+}
+
 func (c *clause) preposition(from, to int) bool {
-	if to-from > 6 {
+	if to-from > 9 {
 		return false
 	}
 	for i := from; i < to; i++ {

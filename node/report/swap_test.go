@@ -47,7 +47,6 @@ func TestSwap(t *testing.T) {
 			bl := &s.blocks[st.Block]
 			old := bl.Text
 			bl.Text = bl.Text[:st.Start] + swapSides(st.Text) + bl.Text[st.End:]
-			debugSide = true; println("---", st.Text);
 			out := Check(Read(s.blocks), s.facts)
 			ok := false
 			for _, f := range out {
