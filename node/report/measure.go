@@ -50,6 +50,9 @@ func (c *clause) measureAt(i int) (measure, bool) {
 		}
 		i = next + sep
 	}
+	if len(m.mm) == 1 && m.units[0] == "m" {
+		return m, false // technetium-99m; a lone metre measures no anatomy
+	}
 	return m, m.scale()
 }
 
@@ -87,7 +90,10 @@ func (c *clause) unitAt(i int) (string, int) {
 
 // continuesUnit: cm/s, cm2, mm³ and the like are no lengths.
 func (c *clause) continuesUnit(i int) bool {
-	if i >= len(c.tokens) || c.tokens[i].start != c.tokens[i-1].end {
+	if i >= len(c.tokens) || c.word(i) == "per" {
+		return i < len(c.tokens)
+	}
+	if c.tokens[i].start != c.tokens[i-1].end {
 		return false
 	}
 	return c.mark(i, "/²³^") || c.tokens[i].class == classNumber

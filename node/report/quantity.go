@@ -286,13 +286,25 @@ func (k *checker) implausible(d *detail, m measure) *concept {
 		return nil
 	}
 	limits, ok := k.lex.sizes[c.english]
-	if !ok {
+	switch v := m.largest(); {
+	case !ok:
 		return nil
-	}
-	if v := m.largest(); v > limits[1] || v < limits[0] && c.kind != "finding" && len(m.mm) > 1 {
+	case v > limits[1]:
+		return c
+	case v < limits[0] && d.wholeOrgan():
 		return c
 	}
 	return nil
+}
+
+// wholeOrgan: the measurement is of the organ itself, not of a lesion, a wall or a vessel of it.
+func (d *detail) wholeOrgan() bool {
+	for i := range d.mentions {
+		if m := &d.mentions[i]; m.kind == "finding" && !m.denied && m.english != "enlargement" {
+			return false
+		}
+	}
+	return !d.clause.hasWord([]string{"accessory", "thickness", "thick", "wall", "cortical", "cortex", "lobe", "lesion", "focus", "副", "厚", "壁", "缘", "径", "距", "内"})
 }
 
 // measured is the term the measurement belongs to: the nearest lesion or organ before it, else the first after it.
@@ -300,7 +312,7 @@ func (d *detail) measured(m measure) *concept {
 	var before, after *concept
 	for i := range d.mentions {
 		t := &d.mentions[i]
-		if !t.countable() && !t.place() && t.english != "midline shift" && t.english != "pneumothorax" || t.has("generic") {
+		if !t.countable() && !t.place() && !slices.Contains([]string{"midline shift", "herniation", "bulge"}, t.english) || t.has("generic") {
 			continue
 		}
 		if t.to <= m.from {

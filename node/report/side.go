@@ -131,7 +131,7 @@ func (k *checker) impressionSide() {
 				continue
 			}
 			what := q.finding
-			if q.organ != nil && !q.organ.has("generic") {
+			if q.organ != nil && !q.organ.has("generic") && q.organ.twin == "" {
 				what = q.organ
 			}
 			k.flag("LAT-003", s.N, k.sideName(q.side), k.name(what), k.sideName(q.side.opposite()))
