@@ -15,7 +15,7 @@ import (
 )
 
 func TestEcho(t *testing.T) {
-	a := dial(t, client(start(t, &Server{})), Context{verificationSOPClass, []string{implicitVRLittleEndian}})
+	a := dial(t, client(start(t, &Server{})), propose(verificationSOPClass, implicitVRLittleEndian))
 	for range 3 {
 		if err := a.Echo(t.Context()); err != nil {
 			t.Fatal(err)
@@ -36,7 +36,7 @@ func TestStoreSizes(t *testing.T) {
 		keep := &sink{}
 		s := newServer(keep)
 		s.MaxPDU = limit
-		a := dial(t, client(start(t, s)), Context{ctImageStorage, []string{explicitVRLittleEndian}})
+		a := dial(t, client(start(t, s)), propose(ctImageStorage, explicitVRLittleEndian))
 		fragment := int(min(limit, maxFragment)) - pdu.PDVHeaderSize
 		for i, n := range []int{2, 90, fragment - 2, fragment, fragment + 2, 3*fragment + 8} {
 			for j, streamed := range []bool{false, true} {
@@ -63,7 +63,7 @@ func TestStoreSizes(t *testing.T) {
 func TestStreamedAtChunkBorder(t *testing.T) {
 	keep := &sink{}
 	s := newServer(keep)
-	a := dial(t, client(start(t, s)), Context{ctImageStorage, []string{explicitVRLittleEndian}})
+	a := dial(t, client(start(t, s)), propose(ctImageStorage, explicitVRLittleEndian))
 	chunk := 2*(DefaultMaxPDU-pdu.PDVHeaderSize) + heldBack
 	for _, n := range []int{chunk - 2, chunk, chunk + 2, 2*chunk - 2, 2 * chunk} {
 		o := synthetic(n)
@@ -202,9 +202,9 @@ func TestNotAccepted(t *testing.T) {
 	s.StorageClass = func(uid string) bool { return uid == ctImageStorage }
 	const ge = "1.2.840.113619.5.2"
 	a := dial(t, client(start(t, s)),
-		Context{ctImageStorage, []string{ge}},
-		Context{ctImageStorage, []string{ge, explicitVRLittleEndian, implicitVRLittleEndian}},
-		Context{secondaryCapture, []string{implicitVRLittleEndian}})
+		propose(ctImageStorage, ge),
+		propose(ctImageStorage, ge, explicitVRLittleEndian, implicitVRLittleEndian),
+		propose(secondaryCapture, implicitVRLittleEndian))
 	if a.Accepted(ctImageStorage, ge) || a.Accepted(secondaryCapture, implicitVRLittleEndian) || a.Accepted(ctImageStorage, implicitVRLittleEndian) {
 		t.Errorf("accepted %+v", a.dimse.contexts)
 	}
@@ -252,7 +252,7 @@ func TestRejections(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := c.server()
 			address := start(t, s)
-			echo := Context{verificationSOPClass, []string{implicitVRLittleEndian}}
+			echo := propose(verificationSOPClass, implicitVRLittleEndian)
 			if c.held {
 				dial(t, client(address), echo)
 			}
@@ -273,9 +273,9 @@ func TestRejections(t *testing.T) {
 func TestPeersHaveTheirOwnLimit(t *testing.T) {
 	other := client("")
 	other.Calling, other.Address = "ANOTHER", start(t, &Server{MaxPerPeer: 1})
-	dial(t, other, Context{verificationSOPClass, []string{implicitVRLittleEndian}})
+	dial(t, other, propose(verificationSOPClass, implicitVRLittleEndian))
 	other.Calling = "PEER"
-	dial(t, other, Context{verificationSOPClass, []string{implicitVRLittleEndian}})
+	dial(t, other, propose(verificationSOPClass, implicitVRLittleEndian))
 }
 
 func TestDialRefusesNonsense(t *testing.T) {
@@ -286,7 +286,7 @@ func TestDialRefusesNonsense(t *testing.T) {
 	if _, err := c.Dial(t.Context(), make([]Context, 129)); err == nil || !strings.Contains(err.Error(), "129") {
 		t.Errorf("got %v", err)
 	}
-	echo := []Context{{verificationSOPClass, []string{implicitVRLittleEndian}}}
+	echo := []Context{propose(verificationSOPClass, implicitVRLittleEndian)}
 	if _, err := c.Dial(t.Context(), echo); err == nil || !strings.Contains(err.Error(), "no connection to CONCORD") {
 		t.Errorf("got %v", err)
 	}

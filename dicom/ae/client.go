@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -38,6 +39,10 @@ type Client struct {
 type Context struct {
 	SOPClass         string
 	TransferSyntaxes []string
+
+	// SCP proposes this node as the SCP of the class, by role selection: to
+	// receive objects by C-GET, and to send N-EVENT-REPORT.
+	SCP bool
 }
 
 // Association is an established association that this node requested. One
@@ -104,6 +109,10 @@ func (c *Client) request(proposed []Context) (*pdu.AssociateRQ, error) {
 		rq.Contexts = append(rq.Contexts, pdu.ContextRQ{
 			ID: byte(2*i + 1), AbstractSyntax: p.SOPClass, TransferSyntaxes: p.TransferSyntaxes,
 		})
+		role := pdu.RoleSelection{SOPClass: p.SOPClass, SCP: true}
+		if p.SCP && !slices.Contains(rq.User.Roles, role) {
+			rq.User.Roles = append(rq.User.Roles, role)
+		}
 	}
 	return rq, nil
 }
@@ -137,6 +146,10 @@ func (a *Association) establish(l *link, rq *pdu.AssociateRQ) error {
 
 // acceptedContexts are those of the answer that fit what was proposed.
 func acceptedContexts(rq *pdu.AssociateRQ, ac *pdu.AssociateAC) map[byte]presentationContext {
+	asSCP := map[string]bool{}
+	for _, r := range ac.User.Roles {
+		asSCP[r.SOPClass] = r.SCP
+	}
 	contexts := map[byte]presentationContext{}
 	for _, answer := range ac.Contexts {
 		if answer.Result != pdu.ContextAccepted {
@@ -145,7 +158,7 @@ func acceptedContexts(rq *pdu.AssociateRQ, ac *pdu.AssociateAC) map[byte]present
 		for _, c := range rq.Contexts {
 			for _, ts := range c.TransferSyntaxes {
 				if c.ID == answer.ID && ts == answer.TransferSyntax {
-					contexts[c.ID] = presentationContext{c.AbstractSyntax, ts}
+					contexts[c.ID] = presentationContext{c.AbstractSyntax, ts, asSCP[c.AbstractSyntax]}
 				}
 			}
 		}
@@ -221,7 +234,7 @@ func (a *Association) Echo(ctx context.Context) error {
 		return errors.New("the peer did not accept verification; propose 1.2.840.10008.1.1 or test the peer by another service")
 	}
 	return a.use(ctx, func() error {
-		rq := newRequest(cEchoRQ, a.nextID(), verificationSOPClass)
+		rq := newRequest(cEchoRQ, a.nextID(), affectedSOPClassUID, verificationSOPClass)
 		return a.request(id, rq, nil)
 	})
 }
@@ -239,7 +252,7 @@ func (a *Association) Store(ctx context.Context, rq StoreRequest) error {
 			Err: fmt.Errorf("the peer did not accept %s with transfer syntax %s", rq.SOPClassUID, rq.TransferSyntax)}
 	}
 	return a.use(ctx, func() error {
-		command := newRequest(cStoreRQ, a.nextID(), rq.SOPClassUID)
+		command := newRequest(cStoreRQ, a.nextID(), affectedSOPClassUID, rq.SOPClassUID)
 		command.setUint16(priority, 0) // medium
 		command.setUID(affectedSOPInstanceUID, rq.SOPInstanceUID)
 		if rq.MoveOriginatorAETitle != "" {
@@ -259,8 +272,11 @@ func (a *Association) request(contextID byte, rq *commandSet, data io.Reader) er
 	if err := a.dimse.send(contextID, rq, data); err != nil {
 		return a.sendFailed(err)
 	}
-	m, err := a.response(rq)
+	m, err := a.dimse.receive()
 	if err != nil {
+		return err
+	}
+	if err := a.answers(m, rq); err != nil {
 		return err
 	}
 	if err := m.drain(); err != nil {
@@ -280,41 +296,37 @@ func (a *Association) sendFailed(err error) error {
 	return err
 }
 
-// response receives the response to rq.
-func (a *Association) response(rq *commandSet) (*message, error) {
-	m, err := a.dimse.receive()
-	if errors.Is(err, errReleased) {
-		return nil, errors.New("the peer releases the association instead of a response")
-	}
-	if err != nil {
-		return nil, err
-	}
+// answers tests that m is a response to rq.
+func (a *Association) answers(m *message, rq *commandSet) error {
 	answered := m.command.number(messageIDBeingRespondedTo)
 	if m.command.field() != rq.field()|responseBit || answered != rq.number(messageID) {
-		return nil, fmt.Errorf("the peer sends %04XH for message %d instead of the response to message %d",
+		return fmt.Errorf("the peer sends %04XH for message %d instead of the response to message %d",
 			m.command.field(), answered, rq.number(messageID))
 	}
-	return m, nil
+	return nil
 }
 
-// status turns the status of a response into an error, nil for success and
-// warnings.
+// status turns the status of a response into an error; a warning is logged.
 func (a *Association) status(response *commandSet) error {
-	status, ok := response.uint16(statusElement)
-	if !ok {
-		return errors.New("the peer's response has no status")
-	}
-	if status == StatusSuccess {
-		return nil
-	}
-	if !isWarning(status) {
-		return &StatusError{Status: status, Comment: response.text(errorComment)}
-	}
-	if a.client.Log != nil {
+	status, _ := response.uint16(statusElement)
+	if a.client.Log != nil && isWarning(status) {
 		a.client.Log.Warn("the peer did it with a warning", zap.Stringer("association", a),
 			zap.String("status", fmt.Sprintf("%04XH", status)))
 	}
-	return nil
+	return responseError(response)
+}
+
+// responseError is the error of a response's status, nil for success and
+// warnings.
+func responseError(response *commandSet) error {
+	status, ok := response.uint16(statusElement)
+	switch {
+	case !ok:
+		return errors.New("the peer's response has no status")
+	case status == StatusSuccess || isWarning(status):
+		return nil
+	}
+	return &StatusError{Status: status, Comment: response.text(errorComment)}
 }
 
 // nextID returns the next message ID, from 1.

@@ -10,15 +10,13 @@ import (
 
 // Command fields (PS3.7 E.1, Table E.1-1). A response has responseBit set.
 const (
-	cStoreRQ       uint16 = 0x0001
-	cGetRQ         uint16 = 0x0010
-	cFindRQ        uint16 = 0x0020
-	cMoveRQ        uint16 = 0x0021
-	cEchoRQ        uint16 = 0x0030
-	nEventReportRQ uint16 = 0x0100
-	nActionRQ      uint16 = 0x0130
-	cCancelRQ      uint16 = 0x0FFF
-	responseBit    uint16 = 0x8000
+	cStoreRQ    uint16 = 0x0001
+	cGetRQ      uint16 = 0x0010
+	cFindRQ     uint16 = 0x0020
+	cMoveRQ     uint16 = 0x0021
+	cEchoRQ     uint16 = 0x0030
+	cCancelRQ   uint16 = 0x0FFF
+	responseBit uint16 = 0x8000
 )
 
 // Elements of group 0000H (PS3.7 E.1).
@@ -192,12 +190,13 @@ func (c *commandSet) dataSetFollows() bool {
 	return ok && v != noDataSet
 }
 
-// newRequest starts a request of an operation on a SOP class.
-func newRequest(field, id uint16, sopClass string) *commandSet {
+// newRequest starts a request of an operation on a SOP class, which is affected
+// or requested.
+func newRequest(field, id, classElement uint16, sopClass string) *commandSet {
 	c := &commandSet{elements: make([]commandElement, 0, 8)}
 	c.setUint16(commandField, field)
 	c.setUint16(messageID, id)
-	c.setUID(affectedSOPClassUID, sopClass)
+	c.setUID(classElement, sopClass)
 	c.setUint16(commandDataSetType, noDataSet)
 	return c
 }

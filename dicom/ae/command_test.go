@@ -33,7 +33,7 @@ func wire(t testing.TB, annotated string) []byte {
 }
 
 func TestResponseBytes(t *testing.T) {
-	rq := newRequest(cEchoRQ, 7, verificationSOPClass)
+	rq := newRequest(cEchoRQ, 7, affectedSOPClassUID, verificationSOPClass)
 	if got, want := newResponse(rq, StatusSuccess, "").encode(), wire(t, echoResponse); !bytes.Equal(got, want) {
 		t.Errorf("got\n%x\nwant\n%x", got, want)
 	}
@@ -41,7 +41,7 @@ func TestResponseBytes(t *testing.T) {
 
 func TestResponseNamesRequestedUIDs(t *testing.T) {
 	rq := &commandSet{}
-	rq.setUint16(commandField, nActionRQ)
+	rq.setUint16(commandField, uint16(NAction))
 	rq.setUID(requestedSOPClassUID, "1.2.3")
 	rq.setUID(requestedSOPInstanceUID, "1.2.4")
 	rsp := newResponse(rq, StatusNoSuchActionType, strings.Repeat("x", 100))

@@ -12,6 +12,7 @@ import (
 type presentationContext struct {
 	abstractSyntax string
 	transferSyntax string
+	asSCP          bool // the requestor is the SCP
 }
 
 // dimse exchanges DIMSE messages over an established link (PS3.7 6.3, PS3.8

@@ -186,9 +186,11 @@ func dial(t testing.TB, c *Client, contexts ...Context) *Association {
 	return a
 }
 
-func contextOf(o object) Context {
-	return Context{SOPClass: o.class, TransferSyntaxes: []string{o.transferSyntax}}
+func propose(sopClass string, transferSyntaxes ...string) Context {
+	return Context{SOPClass: sopClass, TransferSyntaxes: transferSyntaxes}
 }
+
+func contextOf(o object) Context { return propose(o.class, o.transferSyntax) }
 
 // synthetic is an object of n bytes: not a data set, which ae does not read.
 func synthetic(n int) object {
@@ -284,7 +286,7 @@ func (r rude) associate() {
 
 // storeRQ is a C-STORE-RQ with a data set to follow.
 func storeRQ(class, instance string) []byte {
-	c := newRequest(cStoreRQ, 1, class)
+	c := newRequest(cStoreRQ, 1, affectedSOPClassUID, class)
 	c.setUID(affectedSOPInstanceUID, instance)
 	c.setUint16(priority, 0)
 	c.setUint16(commandDataSetType, hasDataSet)

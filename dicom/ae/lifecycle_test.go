@@ -160,7 +160,7 @@ func TestLog(t *testing.T) {
 	c.Calling = "EVIL\nINFO"
 	o := synthetic(0)
 	o.data = []byte("DOE^JANE")
-	a := dial(t, c, contextOf(o), Context{secondaryCapture, []string{implicitVRLittleEndian}})
+	a := dial(t, c, contextOf(o), propose(secondaryCapture, implicitVRLittleEndian))
 	if err := a.Store(t.Context(), o.request()); err != nil {
 		t.Fatal(err)
 	}

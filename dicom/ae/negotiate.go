@@ -50,14 +50,10 @@ func (s *Server) negotiate(rq *pdu.AssociateRQ) (*pdu.AssociateAC, map[byte]pres
 		answer := s.answer(c)
 		ac.Contexts = append(ac.Contexts, answer)
 		if answer.Result == pdu.ContextAccepted {
-			accepted[c.ID] = presentationContext{c.AbstractSyntax, answer.TransferSyntax}
+			accepted[c.ID] = presentationContext{abstractSyntax: c.AbstractSyntax, transferSyntax: answer.TransferSyntax}
 		}
 	}
-	for _, r := range rq.User.Roles { // PS3.7 D.3.3.4: this node is the SCP
-		if s.supports(r.SOPClass) {
-			ac.User.Roles = append(ac.User.Roles, pdu.RoleSelection{SOPClass: r.SOPClass, SCU: r.SCU})
-		}
-	}
+	ac.User.Roles = s.roles(rq.User.Roles)
 	return ac, accepted
 }
 
@@ -80,7 +76,7 @@ func (s *Server) answer(c pdu.ContextRQ) pdu.ContextAC {
 
 // supports says whether this node is an SCP of the SOP class.
 func (s *Server) supports(sopClass string) bool {
-	if sopClass == verificationSOPClass {
+	if sopClass == verificationSOPClass || s.normalizes(sopClass) {
 		return true
 	}
 	return s.Store != nil && s.StorageClass != nil && s.StorageClass(sopClass)

@@ -31,7 +31,7 @@ func TestRudeAfterAssociation(t *testing.T) {
 		return pdu.PDV{ContextID: context, Control: control, Fragment: []byte(b)}
 	}
 	encode := func(p pdu.PDU) []byte { b, _ := pdu.Encode(p); return b }
-	echoResponse := newResponse(newRequest(cEchoRQ, 1, verificationSOPClass), 0, "").encode()
+	echoResponse := newResponse(newRequest(cEchoRQ, 1, affectedSOPClassUID, verificationSOPClass), 0, "").encode()
 	for _, c := range []struct {
 		name           string
 		wire           []byte
@@ -78,7 +78,7 @@ func TestRudeAfterAssociation(t *testing.T) {
 			if s.Stats.Objects.Load() != 0 {
 				t.Error("counted as an object")
 			}
-			a := dial(t, client(address), Context{verificationSOPClass, []string{implicitVRLittleEndian}})
+			a := dial(t, client(address), propose(verificationSOPClass, implicitVRLittleEndian))
 			if err := a.Echo(t.Context()); err != nil {
 				t.Errorf("the next caller suffers: %v", err)
 			}
@@ -233,18 +233,18 @@ func TestBadCommandUIDs(t *testing.T) {
 func TestOtherCommands(t *testing.T) {
 	r := connect(t, start(t, newServer(&sink{})))
 	r.associate()
-	noData := newRequest(cStoreRQ, 1, ctImageStorage)
+	noData := newRequest(cStoreRQ, 1, affectedSOPClassUID, ctImageStorage)
 	noData.setUID(affectedSOPInstanceUID, instanceUID)
 	r.send(&pdu.DataTF{PDVs: []pdu.PDV{command(1, noData.encode())}})
 	if got := r.status(); got != StatusMistypedArgument {
 		t.Errorf("C-STORE without data set: %04X", got)
 	}
-	r.send(&pdu.DataTF{PDVs: []pdu.PDV{command(1, newRequest(cFindRQ, 2, ctImageStorage).encode())}})
+	r.send(&pdu.DataTF{PDVs: []pdu.PDV{command(1, newRequest(cFindRQ, 2, affectedSOPClassUID, ctImageStorage).encode())}})
 	if got := r.status(); got != StatusUnrecognizedOperation {
 		t.Errorf("C-FIND: %04X", got)
 	}
-	r.send(&pdu.DataTF{PDVs: []pdu.PDV{command(1, newRequest(cCancelRQ, 2, ctImageStorage).encode())}})
-	r.send(&pdu.DataTF{PDVs: []pdu.PDV{command(3, newRequest(cEchoRQ, 3, verificationSOPClass).encode())}})
+	r.send(&pdu.DataTF{PDVs: []pdu.PDV{command(1, newRequest(cCancelRQ, 2, affectedSOPClassUID, ctImageStorage).encode())}})
+	r.send(&pdu.DataTF{PDVs: []pdu.PDV{command(3, newRequest(cEchoRQ, 3, affectedSOPClassUID, verificationSOPClass).encode())}})
 	if got := r.status(); got != StatusSuccess {
 		t.Errorf("C-ECHO: %04X", got)
 	}
@@ -375,7 +375,7 @@ func TestManyIdleConnections(t *testing.T) {
 	for range 300 {
 		connect(t, address)
 	}
-	a := dial(t, client(address), Context{verificationSOPClass, []string{implicitVRLittleEndian}})
+	a := dial(t, client(address), propose(verificationSOPClass, implicitVRLittleEndian))
 	if err := a.Echo(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -454,7 +454,7 @@ func TestGigabyteInBoundedMemory(t *testing.T) {
 		received <- n
 		return err
 	}
-	a := dial(t, client(start(t, s)), Context{ctImageStorage, []string{explicitVRLittleEndian}})
+	a := dial(t, client(start(t, s)), propose(ctImageStorage, explicitVRLittleEndian))
 	runtime.GC()
 	before := heapInUse()
 	rq := synthetic(0).request()
@@ -501,7 +501,7 @@ func TestRudePeersOfTheRequestor(t *testing.T) {
 				io.ReadFull(conn, make([]byte, 100))
 				conn.Write(c.wire)
 			})
-			_, err := client(l).Dial(t.Context(), []Context{{ctImageStorage, []string{explicitVRLittleEndian}}})
+			_, err := client(l).Dial(t.Context(), []Context{propose(ctImageStorage, explicitVRLittleEndian)})
 			if err == nil || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("got %v, want %q", err, c.text)
 			}

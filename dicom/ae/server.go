@@ -51,6 +51,12 @@ type Server struct {
 	// concurrently, once at a time for an association.
 	Store func(context.Context, *StoreRequest) error
 
+	NormalizedClass func(sopClass string) bool // classes of Normalized; nil: none
+
+	// Normalized performs a DIMSE-N request, such as the N-ACTION of storage
+	// commitment. Its error becomes the status, as with Store.
+	Normalized func(context.Context, *NormalizedRequest) error
+
 	TLSConfig *tls.Config // nil: plain TCP
 	Log       *zap.Logger // nil: none
 

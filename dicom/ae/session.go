@@ -66,6 +66,9 @@ type session struct {
 	// milliseconds of Unix time; 0 while it handles one.
 	silentSince atomic.Int64
 
+	reports    []pendingReport
+	lastReport uint16 // message ID
+
 	began    time.Time
 	refused  []string // SOP classes
 	objects  int      // C-STORE with success
@@ -103,7 +106,9 @@ func (s *Server) serve(raw net.Conn) {
 	defer s.gate.retire(a)
 	s.Stats.Active.Add(1)
 	defer s.Stats.Active.Add(-1)
-	a.report(a.exchange())
+	err = a.exchange()
+	a.reportsLost(err)
+	a.report(err)
 }
 
 // secure completes the TLS handshake, if any, within the ARTIM period.
@@ -201,6 +206,10 @@ func (a *session) handle(m *message) error {
 		return a.store(m)
 	case field == cCancelRQ: // of an operation that is already done
 		return m.drain()
+	case a.server.Normalized != nil && isNormalized(field):
+		return a.normalized(m)
+	case field == uint16(NEventReport)|responseBit:
+		return a.reportAnswered(m)
 	case field&responseBit != 0:
 		return fmt.Errorf("a response %04XH comes without its request", field)
 	}
@@ -239,17 +248,36 @@ func (a *session) store(m *message) error {
 	} else {
 		a.failures++
 		a.server.Stats.Failures.Add(1)
-		a.server.Log.Warn("C-STORE refused", zap.Stringer("association", a.caller),
-			zap.String("sop_instance", printable(m.command.text(affectedSOPInstanceUID))),
-			zap.String("status", fmt.Sprintf("%04XH", status)), zap.String("comment", comment), zap.Error(err))
+		a.refusal("C-STORE", m, status, comment, err)
 	}
 	return a.send(m.contextID, newResponse(m.command, status, comment), nil)
 }
 
+// refusal logs why an operation got another status than success.
+func (a *session) refusal(operation string, m *message, status uint16, comment string, err error) {
+	instance := m.command.text(affectedSOPInstanceUID) + m.command.text(requestedSOPInstanceUID)
+	a.server.Log.Warn(operation+" refused", zap.Stringer("association", a.caller),
+		zap.String("sop_instance", printable(instance)),
+		zap.String("status", fmt.Sprintf("%04XH", status)), zap.String("comment", comment), zap.Error(err))
+}
+
 // keep checks the command and gives the object to the handler.
 func (a *session) keep(m *message) error {
-	rq := &StoreRequest{
-		Association:             a.caller,
+	rq := storeRequest(m)
+	rq.Association = a.caller
+	if err := rq.check(m); err != nil {
+		return err
+	}
+	if a.server.Store == nil {
+		return &StatusError{Status: StatusSOPClassNotSupported}
+	}
+	rq.Data = m.data
+	return a.server.Store(a.server.ctx, rq)
+}
+
+// storeRequest reads a C-STORE-RQ (PS3.7 9.3.1.1), without its data.
+func storeRequest(m *message) *StoreRequest {
+	return &StoreRequest{
 		MessageID:               uint16(m.command.number(messageID)),
 		SOPClassUID:             m.command.text(affectedSOPClassUID),
 		SOPInstanceUID:          m.command.text(affectedSOPInstanceUID),
@@ -257,18 +285,21 @@ func (a *session) keep(m *message) error {
 		MoveOriginatorAETitle:   m.command.text(moveOriginatorAETitle),
 		MoveOriginatorMessageID: uint16(m.command.number(moveOriginatorMessageID)),
 	}
+}
+
+// check tests what the command of a C-STORE says.
+func (rq *StoreRequest) check(m *message) error {
 	switch {
 	case !safeUID(rq.SOPInstanceUID):
 		return &StatusError{Status: StatusInvalidObjectInstance, Comment: "Affected SOP Instance UID is not a UID"}
 	case !safeUID(rq.SOPClassUID):
 		return &StatusError{Status: StatusInvalidAttributeValue, Comment: "Affected SOP Class UID is not a UID"}
-	case rq.SOPClassUID != m.context.abstractSyntax || a.server.Store == nil:
+	case rq.SOPClassUID != m.context.abstractSyntax:
 		return &StatusError{Status: StatusSOPClassNotSupported, Comment: "SOP class is not the presentation context's"}
 	case m.data == nil:
 		return &StatusError{Status: StatusMistypedArgument, Comment: "C-STORE without a data set"}
 	}
-	rq.Data = m.data
-	return a.server.Store(a.server.ctx, rq)
+	return nil
 }
 
 // safeUID is PS3.5 9.1 but for leading zeros, which are seen and do no harm:
