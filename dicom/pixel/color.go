@@ -1,0 +1,108 @@
+package pixel
+
+import (
+	"encoding/binary"
+	"image"
+	"image/color"
+
+	"concord/dicom"
+)
+
+// color renders a frame of three samples per pixel (PS3.3 C.7.6.3.1.2).
+func (m *Image) color(f frame) image.Image {
+	picture := image.NewNRGBA(image.Rect(0, 0, m.columns, m.rows))
+	at := m.sampleReader(f)
+	ybr := f.photometric != "RGB"
+	pix := picture.Pix
+	for i := range m.rows * m.columns {
+		a, b, c := at(i)
+		if ybr {
+			a, b, c = color.YCbCrToRGB(a, b, c)
+		}
+		pix[4*i], pix[4*i+1], pix[4*i+2], pix[4*i+3] = a, b, c, 0xFF
+	}
+	return picture
+}
+
+// sampleReader returns a function that gives the three samples of pixel i in 8
+// bits.
+func (m *Image) sampleReader(f frame) func(i int) (a, b, c byte) {
+	data, pixels := f.data, m.rows*m.columns
+	if m.subsampled {
+		return func(i int) (byte, byte, byte) { // two Y, then Cb and Cr of both
+			pair := data[i/2*4 : i/2*4+4]
+			return pair[i%2], pair[2], pair[3]
+		}
+	}
+	next, stride := 1, 3
+	if f.planar {
+		next, stride = pixels, 1
+	}
+	if m.bitsAllocated == 8 {
+		return func(i int) (byte, byte, byte) {
+			i *= stride
+			return data[i], data[i+next], data[i+2*next]
+		}
+	}
+	var order binary.ByteOrder = binary.LittleEndian
+	if f.bigEndian {
+		order = binary.BigEndian
+	}
+	shift := m.highBit - 7 // the highest 8 bits; negative only if fewer are stored
+	sample := func(i int) byte {
+		v := uint32(order.Uint16(data[2*i:]))
+		if shift < 0 {
+			return byte(v << -shift)
+		}
+		return byte(v >> shift)
+	}
+	return func(i int) (byte, byte, byte) {
+		i *= stride
+		return sample(i), sample(i + next), sample(i + 2*next)
+	}
+}
+
+// palette renders a frame of PALETTE COLOR (PS3.3 C.7.6.3.1.5).
+func (m *Image) palette(f frame) (image.Image, error) {
+	if m.bitsAllocated > 16 {
+		return nil, failf(Unsupported, "a palette for pixels of %d bits is not read", m.bitsAllocated)
+	}
+	d := m.obj.DataSet
+	red := readPaletteLUT(d, dicom.RedPaletteColorLookupTableDescriptor, dicom.RedPaletteColorLookupTableData,
+		dicom.SegmentedRedPaletteColorLookupTableData, m.signed)
+	green := readPaletteLUT(d, dicom.GreenPaletteColorLookupTableDescriptor, dicom.GreenPaletteColorLookupTableData,
+		dicom.SegmentedGreenPaletteColorLookupTableData, m.signed)
+	blue := readPaletteLUT(d, dicom.BluePaletteColorLookupTableDescriptor, dicom.BluePaletteColorLookupTableData,
+		dicom.SegmentedBluePaletteColorLookupTableData, m.signed)
+	if red == nil || green == nil || blue == nil {
+		return nil, failf(Malformed, "the palette is missing or damaged")
+	}
+	picture := image.NewNRGBA(image.Rect(0, 0, m.columns, m.rows))
+	cells := m.unpack(f)
+	defer cells.release()
+	for i := range m.rows * m.columns {
+		v := m.stored(cells, i)
+		pix := picture.Pix[4*i : 4*i+4]
+		pix[0], pix[1], pix[2], pix[3] = byte(red.at(v)), byte(green.at(v)), byte(blue.at(v)), 0xFF
+	}
+	return picture, nil
+}
+
+// stored returns the stored value of cell i.
+func (m *Image) stored(c cells, i int) int {
+	v := 0
+	switch {
+	case c.bytes == 1:
+		v = int(c.data[i])
+	case c.swapped:
+		v = int(binary.BigEndian.Uint16(c.data[2*i:]))
+	default:
+		v = int(binary.LittleEndian.Uint16(c.data[2*i:]))
+	}
+	mask := 1<<m.bitsStored - 1
+	v = v >> (m.highBit + 1 - m.bitsStored) & mask
+	if m.signed && v > mask>>1 {
+		v -= mask + 1
+	}
+	return v
+}
