@@ -6,16 +6,20 @@ import (
 	"strings"
 )
 
-// Sections of a report. SectionOther is text that makes no statement about the images:
-// technique, history, comparison, a technologist's note. SectionUnknown leaves it to the
-// headings in the text.
+// Sections of a report. SectionUnknown leaves it to the headings in the text.
 const (
-	SectionUnknown    = ""
-	SectionFindings   = "findings"
-	SectionImpression = "impression"
-	SectionAddendum   = "addendum"
-	SectionOther      = "other"
+	SectionUnknown        = ""
+	SectionFindings       = "findings"
+	SectionImpression     = "impression"
+	SectionAddendum       = "addendum"
+	SectionTechnique      = "technique"
+	SectionHistory        = "history" // the reason for the study included
+	SectionComparison     = "comparison"
+	SectionRecommendation = "recommendation"
 )
+
+var sections = []string{SectionFindings, SectionImpression, SectionAddendum, SectionTechnique, SectionHistory,
+	SectionComparison, SectionRecommendation}
 
 // Mapping says where one site keeps what Reports looks for. Each list is searched in
 // order and replaces the default; the zero value is the defaults. Paths are as in
@@ -89,8 +93,8 @@ func (m Mapping) rules() (*rules, error) {
 		*list.resulting = paths
 	}
 	for name, section := range m.Sections {
-		if !slices.Contains([]string{SectionFindings, SectionImpression, SectionAddendum, SectionOther}, section) {
-			return nil, fmt.Errorf("mapping sections: %q is mapped to %q; use findings, impression, addendum or other", name, section)
+		if !slices.Contains(sections, section) {
+			return nil, fmt.Errorf("mapping sections: %q is mapped to %q; use one of %s", name, section, strings.Join(sections, ", "))
 		}
 	}
 	if len(r.PatientIDTypes) == 0 {
@@ -146,13 +150,13 @@ func (s Strip) apply(id string) string {
 
 // sectionCodes are OBX-3 identifiers: second subcomponents in use, LOINC, and DCM.
 var sectionCodes = map[string]string{
-	"GDT": SectionFindings, "IMP": SectionImpression, "ADT": SectionAddendum, "TCM": SectionOther,
+	"GDT": SectionFindings, "IMP": SectionImpression, "ADT": SectionAddendum, "TCM": SectionTechnique,
 	"59776-5": SectionFindings, "18782-3": SectionFindings, "121070": SectionFindings, "121071": SectionFindings,
 	"19005-8": SectionImpression, "55110-1": SectionImpression, "121072": SectionImpression,
 	"121073": SectionImpression, "121076": SectionImpression, "121077": SectionImpression,
 	"55107-7": SectionAddendum,
-	"55111-9": SectionOther, "18785-6": SectionOther, "11329-0": SectionOther, "18834-2": SectionOther,
-	"18783-1": SectionOther, "55115-0": SectionOther, "121064": SectionOther, "121060": SectionOther,
+	"55111-9": SectionTechnique, "121064": SectionTechnique, "18834-2": SectionComparison, "18783-1": SectionRecommendation,
+	"18785-6": SectionHistory, "11329-0": SectionHistory, "55115-0": SectionHistory, "121060": SectionHistory,
 }
 
 // sectionWords are parts of OBX-3.2 in lower case. The first that fits decides: clinical
@@ -160,10 +164,10 @@ var sectionCodes = map[string]string{
 // the whole.
 var sectionWords = []struct{ word, section string }{
 	{"诊断报告", SectionUnknown}, {"addend", SectionAddendum}, {"补充", SectionAddendum}, {"附加", SectionAddendum},
-	{"techni", SectionOther}, {"history", SectionOther}, {"indication", SectionOther},
-	{"comparison", SectionOther}, {"recommend", SectionOther}, {"clinical", SectionOther},
-	{"检查方法", SectionOther}, {"检查技术", SectionOther}, {"临床", SectionOther}, {"病史", SectionOther},
-	{"对比", SectionOther}, {"建议", SectionOther},
+	{"techni", SectionTechnique}, {"检查方法", SectionTechnique}, {"检查技术", SectionTechnique},
+	{"history", SectionHistory}, {"indication", SectionHistory}, {"clinical", SectionHistory}, {"临床", SectionHistory},
+	{"病史", SectionHistory}, {"comparison", SectionComparison}, {"对比", SectionComparison},
+	{"recommend", SectionRecommendation}, {"建议", SectionRecommendation},
 	{"impression", SectionImpression}, {"conclusion", SectionImpression}, {"诊断", SectionImpression},
 	{"意见", SectionImpression}, {"结论", SectionImpression}, {"印象", SectionImpression},
 	{"finding", SectionFindings}, {"所见", SectionFindings}, {"表现", SectionFindings}, {"描述", SectionFindings},

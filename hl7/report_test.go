@@ -51,9 +51,9 @@ func TestText(t *testing.T) {
 		"blank first lines":  {[]string{"OBX|1|TX|||", "OBX|2|TX||| ", "OBX|3|TX|||text"}, "[3]text"},
 		"blank of any name":  {[]string{"OBX|1|TX|&GDT||a", "OBX|2|TX|X||", "OBX|3|TX|&GDT||b"}, "findings[1]a||b"},
 		"named in words": {[]string{"OBX|1|TX|1^Technique||t", "OBX|2|TX|2^Radiology Findings||f", "OBX|3|TX|3^CONCLUSION||c", "OBX|4|TX|4^Addendum 1||a"},
-			"other[1]t findings[2]f impression[3]c addendum[4]a"},
+			"technique[1]t findings[2]f impression[3]c addendum[4]a"},
 		"named in Chinese": {[]string{"OBX|1|FT|T^检查方法||t", "OBX|2|FT|H^临床诊断||h", "OBX|3|FT|F^影像所见||f", "OBX|4|FT|D^诊断意见||d", "OBX|5|FT|A^补充报告||a"},
-			"other[1]t other[2]h findings[3]f impression[4]d addendum[5]a"},
+			"technique[1]t history[2]h findings[3]f impression[4]d addendum[5]a"},
 		"names for the whole": {[]string{"OBX|1|TX|1^Findings and Impression||a", "OBX|2|TX|2^影像诊断报告||b", "OBX|3|TX|3^检查所见及诊断意见||c"},
 			"[1]a [2]b [3]c"},
 		"no name, no type":       {[]string{"OBX|1||||text one", "OBX|2||||text two"}, "[1]text one|text two"},
@@ -260,7 +260,7 @@ func TestMappingRefuses(t *testing.T) {
 	for want, mapping := range map[string]Mapping{
 		"mapping accession":        {Accession: []string{"OBR-18", "OBR18"}},
 		"mapping study_uid":        {StudyUID: []string{"ZDS"}},
-		"use findings, impression": {Sections: map[string]string{"x": "summary"}},
+		"use one of findings, impression": {Sections: map[string]string{"x": "summary"}},
 	} {
 		if err := mapping.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

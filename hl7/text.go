@@ -228,9 +228,9 @@ func (t *textReader) openBlock() *Block {
 }
 
 // continues says whether an observation belongs to the block: the same section and state,
-// and, where the section says little, the same OBX-3.
+// and, where the section is not known, the same OBX-3.
 func (b *Block) continues(next Block) bool {
-	named := b.Section != SectionUnknown && b.Section != SectionOther
+	named := b.Section != SectionUnknown
 	return b.Section == next.Section && b.Status == next.Status && (named || b.Label == next.Label)
 }
 

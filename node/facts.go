@@ -26,6 +26,9 @@ func factsOf(r *hl7.Report, objects []Object) report.Facts {
 		f.ReportPatient.Accession = r.Accession
 	}
 	var contrast, pictures bool
+	if len(objects) > 0 {
+		preferID(&f.ReportPatient, r, objects[0].Header.Patient.ID)
+	}
 	for i := range objects {
 		h := &objects[i].Header
 		if i == 0 {
@@ -49,6 +52,17 @@ func factsOf(r *hl7.Report, objects []Object) report.Facts {
 		f.ContrastGiven = &contrast
 	}
 	return f
+}
+
+// preferID chooses among the identifiers of the message the one that the
+// images carry, too: which of them that is, is the PACS's choice.
+func preferID(p *report.Patient, r *hl7.Report, imageID string) {
+	for _, id := range r.Patient.IDs {
+		if id.Value == imageID {
+			p.ID, p.Issuer = id.Value, id.Issuer
+			return
+		}
+	}
 }
 
 func addFact(list *[]string, value string) {
