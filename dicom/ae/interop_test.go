@@ -111,16 +111,22 @@ func startSCP(t *testing.T, args ...string) (address, folder string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	awaitListener(t, address)
+	return address, folder
+}
+
+// awaitListener waits until a program that was started listens.
+func awaitListener(t *testing.T, address string) {
+	t.Helper()
 	for range 200 {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()
-			return address, folder
+			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatal("storescp does not listen")
-	return "", ""
+	t.Fatalf("nothing listens at %s", address)
 }
 
 // TestStoreSCP sends every real file, each as it is, to a storescp that writes
