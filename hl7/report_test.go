@@ -258,8 +258,8 @@ func TestOtherMessagesHaveNoReports(t *testing.T) {
 
 func TestMappingRefuses(t *testing.T) {
 	for want, mapping := range map[string]Mapping{
-		"mapping accession":        {Accession: []string{"OBR-18", "OBR18"}},
-		"mapping study_uid":        {StudyUID: []string{"ZDS"}},
+		"mapping accession":               {Accession: []string{"OBR-18", "OBR18"}},
+		"mapping study_uid":               {StudyUID: []string{"ZDS"}},
 		"use one of findings, impression": {Sections: map[string]string{"x": "summary"}},
 	} {
 		if err := mapping.Validate(); err == nil || !strings.Contains(err.Error(), want) {

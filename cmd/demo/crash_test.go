@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -90,7 +89,7 @@ func (o *synthetic) storeOn(ctx context.Context, a *ae.Association) error {
 		TransferSyntax: dicom.ExplicitVRLittleEndian, Data: bytes.NewReader(o.dataSet)})
 }
 
-// storeHalf sends half of the object and cuts the connection.
+// storeHalf sends half of the object and aborts the association.
 func (o *synthetic) storeHalf(n *concordNode, calling string) error {
 	half := &cutReader{data: o.dataSet[:len(o.dataSet)/2]}
 	request := ae.StoreRequest{SOPClassUID: crStorage, SOPInstanceUID: o.uid,
@@ -112,7 +111,7 @@ type cutReader struct{ data []byte }
 
 func (r *cutReader) Read(p []byte) (int, error) {
 	if len(r.data) == 0 {
-		return 0, net.ErrClosed
+		return 0, io.ErrUnexpectedEOF
 	}
 	n := copy(p, r.data)
 	r.data = r.data[n:]

@@ -201,35 +201,35 @@ func TestBadInputIsRefusedAndVisible(t *testing.T) {
 		}
 	})
 	t.Run("report without a study", func(t *testing.T) {
-		if ack := sendMessage(t, n, report("LONELY1", "ACC-NO-STUDY", "Chest radiograph.")); ack.Code != hl7.AA {
+		if ack := sendMessage(t, n, report("LONELY1", "ACC-1001", "Chest radiograph.")); ack.Code != hl7.AA {
 			t.Fatalf("got %+v, want AA", ack)
 		}
-		if c := caseOf(t, n, "ACC-NO-STUDY", "waiting_images"); c.Reason == "" {
+		if c := caseOf(t, n, "ACC-1001", "waiting_images"); c.Reason == "" {
 			t.Error("the case does not say why it waits")
 		}
 	})
 	t.Run("study without a report", func(t *testing.T) {
-		o := syntheticObject(t, 1, "ACC-NO-REPORT", 64)
+		o := syntheticObject(t, 1, "ACC-1002", 64)
 		if err := o.store(t.Context(), n, "KNOWN"); err != nil {
 			t.Fatal(err)
 		}
-		if c := caseOf(t, n, "ACC-NO-REPORT", "waiting_report"); c.Reason == "" {
+		if c := caseOf(t, n, "ACC-1002", "waiting_report"); c.Reason == "" {
 			t.Error("the case does not say why it waits")
 		}
 	})
 	t.Run("study first, report later", func(t *testing.T) {
-		o := syntheticObject(t, 2, "ACC-BOTH", 64)
+		o := syntheticObject(t, 2, "ACC-1003", 64)
 		if err := o.store(t.Context(), n, "KNOWN"); err != nil {
 			t.Fatal(err)
 		}
-		caseOf(t, n, "ACC-BOTH", "waiting_report")
-		sendMessage(t, n, report("BOTH1", "ACC-BOTH", "Chest radiograph."))
-		if c := caseOf(t, n, "ACC-BOTH", "done"); len(c.Statements) != 1 {
+		caseOf(t, n, "ACC-1003", "waiting_report")
+		sendMessage(t, n, report("BOTH1", "ACC-1003", "Chest radiograph."))
+		if c := caseOf(t, n, "ACC-1003", "done"); len(c.Statements) != 1 {
 			t.Errorf("want one statement, got %+v", c.Statements)
 		}
 	})
 	t.Run("object that is cut off", func(t *testing.T) {
-		o := syntheticObject(t, 3, "ACC-CUT", 512)
+		o := syntheticObject(t, 3, "ACC-1004", 512)
 		if err := o.storeHalf(n, "KNOWN"); err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +246,7 @@ func TestJudgeCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := filepath.Join(t.TempDir(), "report.txt")
-	if err := os.WriteFile(text, []byte("FINDINGS:\nAP chest radiograph.\nThe uterus is enlarged.\n"), 0o600); err != nil {
+	if err := os.WriteFile(text, []byte("FINDINGS:\nFrontal chest radiograph.\nThe uterus is enlarged.\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
