@@ -23,7 +23,7 @@ const lingerBytes = 16 << 20
 const joinBuffer = 64 << 10
 
 // errIdle ends an association whose peer is silent for too long.
-var errIdle = errors.New("idle for too long")
+var errIdle = errors.New("the peer was silent for too long")
 
 // errInterrupted ends an association that link.interrupt stopped.
 var errInterrupted = errors.New("interrupted by this node")

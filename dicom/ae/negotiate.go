@@ -3,6 +3,7 @@ package ae
 import (
 	"fmt"
 
+	"concord/dicom"
 	"concord/dicom/pdu"
 )
 
@@ -15,6 +16,15 @@ const (
 
 	verificationSOPClass = "1.2.840.10008.1.1"
 )
+
+// identification is the user information that this node sends in RQ and AC.
+func identification(maxPDU uint32) pdu.UserInformation {
+	return pdu.UserInformation{
+		MaxLength:                 maxPDU,
+		ImplementationClassUID:    dicom.ImplementationClassUID,
+		ImplementationVersionName: dicom.ImplementationVersionName,
+	}
+}
 
 // authorize decides on a request apart from its contexts (PS3.8 9.3.4).
 func (s *Server) authorize(rq *pdu.AssociateRQ, caller *Caller) error {
@@ -74,11 +84,15 @@ func (s *Server) answer(c pdu.ContextRQ) pdu.ContextAC {
 	return a
 }
 
-// supports says whether this node is an SCP of the SOP class.
+// supports says whether this node accepts contexts of the SOP class.
 func (s *Server) supports(sopClass string) bool {
 	if sopClass == verificationSOPClass || s.normalizes(sopClass) {
 		return true
 	}
+	return s.stores(sopClass)
+}
+
+func (s *Server) stores(sopClass string) bool {
 	return s.Store != nil && s.StorageClass != nil && s.StorageClass(sopClass)
 }
 
@@ -93,6 +107,10 @@ func (s *Server) takes(transferSyntax string) bool {
 	}
 	return false
 }
+
+// maxRefused bounds the refused SOP classes in a log line: many senders propose
+// all that they know.
+const maxRefused = 4
 
 // refusedClasses lists the SOP classes of which no context was accepted, each
 // with why, for the log.
@@ -112,6 +130,9 @@ func refusedClasses(rq *pdu.AssociateRQ, ac *pdu.AssociateAC) []string {
 			why = "no proposed transfer syntax supported"
 		}
 		refused = append(refused, printable(c.AbstractSyntax)+": "+why)
+	}
+	if n := len(refused); n > maxRefused {
+		refused = append(refused[:maxRefused], fmt.Sprintf("and %d more", n-maxRefused))
 	}
 	return refused
 }

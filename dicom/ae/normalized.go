@@ -127,7 +127,11 @@ func (a *session) normalized(m *message) error {
 	rq := normalizedRequest(m)
 	rq.Association = a.caller
 	err := rq.check(m)
-	if err == nil {
+	switch {
+	case err != nil:
+	case !a.server.normalizes(rq.SOPClassUID):
+		err = &StatusError{Status: StatusSOPClassNotSupported, Comment: "not a normalized SOP class of this node"}
+	default:
 		err = a.server.Normalized(a.server.ctx, rq)
 	}
 	response := a.responseTo(m, err)

@@ -147,7 +147,7 @@ func TestPerformedStep(t *testing.T) {
 	})
 	r := connect(t, start(t, normalizing(n)))
 	rq := associateRQ()
-	rq.Contexts = []pdu.ContextRQ{{ID: 1, AbstractSyntax: performedStepClass, TransferSyntaxes: []string{implicitVRLittleEndian}}}
+	rq.Contexts = []pdu.ContextRQ{{ID: 1, AbstractSyntax: performedStepClass, TransferSyntaxes: []string{implicitVRLittleEndian}}, rq.Contexts[1]}
 	r.send(rq)
 	r.read()
 	create := newRequest(uint16(NCreate), 1, affectedSOPClassUID, performedStepClass)
@@ -159,6 +159,12 @@ func TestPerformedStep(t *testing.T) {
 	response, err := decodeCommand(p.PDVs[0].Fragment)
 	if err != nil || response.text(affectedSOPInstanceUID) != "2.25.7" || response.field() != 0x8140 {
 		t.Errorf("got %+v, %v", response, err)
+	}
+	onVerification := newRequest(uint16(NSet), 2, requestedSOPClassUID, verificationSOPClass)
+	onVerification.setUID(requestedSOPInstanceUID, "2.25.8")
+	r.send(&pdu.DataTF{PDVs: []pdu.PDV{command(3, onVerification.encode())}})
+	if got := r.status(); got != StatusSOPClassNotSupported {
+		t.Errorf("N-SET of verification: status %04X", got)
 	}
 	for _, c := range []struct {
 		class, instance string

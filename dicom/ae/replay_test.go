@@ -2,18 +2,21 @@ package ae
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"concord/dicom/pdu"
 )
 
 // recorded reads a session of testdata: the PDUs of both sides.
-func recorded(t *testing.T, name string) (requestor, acceptor [][]byte) {
+func recorded(t testing.TB, name string) (requestor, acceptor [][]byte) {
 	t.Helper()
 	b, err := os.ReadFile("testdata/" + name + ".session")
 	if err != nil {
@@ -103,4 +106,37 @@ func TestReplayedAcceptor(t *testing.T) {
 	if err := a.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// FuzzAcceptor plays any bytes to a Server. It must end, and count as objects
+// just those that its handler read to the end.
+func FuzzAcceptor(f *testing.F) {
+	for _, name := range []string{"echoscu", "storescu", "dcmsend"} {
+		requestor, _ := recorded(f, name)
+		f.Add(bytes.Join(requestor, nil))
+	}
+	f.Fuzz(func(t *testing.T, said []byte) {
+		var whole atomic.Int64
+		s := newServer(nil)
+		s.NormalizedClass = always
+		s.Normalized = func(context.Context, *NormalizedRequest) error { return nil }
+		s.ARTIM, s.IdleTimeout = time.Minute, time.Minute
+		s.Store = func(_ context.Context, rq *StoreRequest) error {
+			_, err := io.Copy(io.Discard, rq.Data)
+			if err == nil {
+				whole.Add(1)
+			}
+			return err
+		}
+		s.init()
+		ours, theirs := net.Pipe()
+		s.start(theirs)
+		go io.Copy(io.Discard, ours)
+		ours.Write(said) // fails where the server has closed
+		ours.Close()
+		s.served.Wait()
+		if n := s.Stats.Objects.Load(); n != whole.Load() {
+			t.Fatalf("%d objects acknowledged, %d came whole", n, whole.Load())
+		}
+	})
 }

@@ -25,8 +25,8 @@ const (
 // Set its fields before Serve and leave them. The zero value answers C-ECHO to
 // anybody.
 //
-// An association costs at most a buffer of 256 KiB, one of 128 KiB for small
-// fragments, a command set of 64 KiB and while it is negotiated a request of
+// An association costs at most a buffer of 256 KiB, 64 KiB each for small
+// fragments, a command set and TLS, and while it is negotiated a request of
 // 1 MiB. Beside the associations at most 1024 connections wait for their
 // request or their end, 4 KiB each.
 type Server struct {

@@ -13,7 +13,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"concord/dicom"
 	"concord/dicom/pdu"
 )
 
@@ -43,15 +42,6 @@ func printable(s string) string {
 		}
 	}
 	return s
-}
-
-// identification is the user information that this node sends in RQ and AC.
-func identification(maxPDU uint32) pdu.UserInformation {
-	return pdu.UserInformation{
-		MaxLength:                 maxPDU,
-		ImplementationClassUID:    dicom.ImplementationClassUID,
-		ImplementationVersionName: dicom.ImplementationVersionName,
-	}
 }
 
 // session is one association of a Server.
@@ -268,8 +258,8 @@ func (a *session) keep(m *message) error {
 	if err := rq.check(m); err != nil {
 		return err
 	}
-	if a.server.Store == nil {
-		return &StatusError{Status: StatusSOPClassNotSupported}
+	if !a.server.stores(rq.SOPClassUID) {
+		return &StatusError{Status: StatusSOPClassNotSupported, Comment: "not a storage SOP class of this node"}
 	}
 	rq.Data = m.data
 	return a.server.Store(a.server.ctx, rq)
