@@ -136,10 +136,11 @@ func (s *scanner) scanBody(uid string, declared bool) error {
 	return err
 }
 
-// opens says whether b begins with a group that data sets begin with.
+// opens says whether b begins with a group that data sets begin with: none
+// starts beyond the image groups.
 func opens(b []byte, enc layout) bool {
 	group := enc.order().Uint16(b)
-	return group%2 == 0 && group > 0 && group <= PixelSpacing.Group()
+	return group%2 == 0 && group > 0 && group <= 0x0028
 }
 
 // result makes the lookups of obj ready and decides whether it goes with err.

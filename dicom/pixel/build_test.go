@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"image"
 	"maps"
 	"slices"
@@ -147,6 +148,16 @@ func (a attributes) grey(t testing.TB, w Window) []byte {
 		t.Fatal(err)
 	}
 	return picture.(*image.Gray).Pix
+}
+
+// samples prints the samples of a picture, "[0 128 255]".
+func samples(picture image.Image) string {
+	pix, _ := picturePix(picture)
+	list := make([]int, len(pix))
+	for i, v := range pix {
+		list[i] = int(v)
+	}
+	return fmt.Sprint(list)
 }
 
 func codeOf(err error) Code {

@@ -46,6 +46,9 @@ func (m *Image) frame(n int) (frame, error) {
 	for _, s := range m.spans[n-1] {
 		length += s.Length
 	}
+	if length > maxFrame {
+		return frame{}, failf(TooLarge, "a compressed frame of %d bytes has more than %d MiB", length, maxFrame>>20)
+	}
 	f := m.newFrame(length)
 	defer f.release()
 	at := int64(0)

@@ -3,7 +3,6 @@ package pixel
 import (
 	"encoding/binary"
 	"fmt"
-	"image"
 	"math"
 	"testing"
 
@@ -100,7 +99,7 @@ func TestCells(t *testing.T) {
 				t.Errorf("%s: %v", c.name, err)
 				continue
 			}
-			if got := fmt.Sprint(picture.(*image.Gray).Pix); got != c.want {
+			if got := samples(picture); got != c.want {
 				t.Errorf("%s in %s: %s, want %s", c.name, syntax, got, c.want)
 			}
 		}
@@ -120,7 +119,7 @@ func TestBigEndianWords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := fmt.Sprint(picture.(*image.Gray).Pix); got != want {
+		if got := samples(picture); got != want {
 			t.Errorf("frame %d is %s, want %s", n, got, want)
 		}
 	}
@@ -135,7 +134,7 @@ func TestSingleBitFrames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := fmt.Sprint(picture.(*image.Gray).Pix); got != want {
+		if got := samples(picture); got != want {
 			t.Errorf("frame %d is %s, want %s", n, got, want)
 		}
 	}

@@ -9,9 +9,9 @@ import (
 	"concord/dicom"
 )
 
-// maxFrame is the most bytes that a decoded frame may have; a digital
-// mammogram has 50 MB.
-const maxFrame = 256 << 20
+// maxFrame is the most bytes that a frame may have, decoded or not: 8192 ×
+// 8192 pixels of 16 bits; a digital mammogram has 50 MB.
+const maxFrame = 128 << 20
 
 // Image is the pixel data of an object, opened but not read. It is safe for
 // concurrent use.
@@ -159,7 +159,8 @@ func (m *Image) Frames() int { return m.frames }
 
 // Frame returns frame n, counted from 1, as an *image.Gray for monochrome
 // pixels seen through w, or as an *image.NRGBA for colour, which has no window.
-// Its errors are of type [*Error] but for failures of the reader.
+// What is wrong with the object is an error of type [*Error]; a frame or window
+// that does not exist and a failure of the reader are others.
 func (m *Image) Frame(n int, w Window) (image.Image, error) {
 	if n < 1 || n > m.frames {
 		return nil, fmt.Errorf("the object has no frame %d; it has %d", n, m.frames)

@@ -3,7 +3,6 @@ package pixel
 import (
 	"bytes"
 	"compress/flate"
-	"fmt"
 	"image"
 	"io"
 	"runtime"
@@ -39,7 +38,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"mono with three samples", dicom.ExplicitVRLittleEndian, rgb(1, 1, "MONOCHROME2", []byte{1, 2, 3, 0}), Unsupported, "with 3 samples"},
 		{"odd 4:2:2", dicom.ExplicitVRLittleEndian, rgb(1, 3, "YBR_FULL_422", []byte{1, 2, 3, 4, 5, 6}), Malformed, "even number of columns"},
 		{"a byte short", dicom.ExplicitVRLittleEndian, whole.with(attributes{dicom.Columns: 3}), Truncated, "needs 12 bytes; 8 are there"},
-		{"65535 by 65535", dicom.ExplicitVRLittleEndian, whole.with(attributes{dicom.Rows: 65535, dicom.Columns: 65535}), TooLarge, "more than 256 MiB"},
+		{"65535 by 65535", dicom.ExplicitVRLittleEndian, whole.with(attributes{dicom.Rows: 65535, dicom.Columns: 65535}), TooLarge, "more than 128 MiB"},
 		{"8000 by 8000", dicom.ExplicitVRLittleEndian, whole.with(attributes{dicom.Rows: 8000, dicom.Columns: 8000}), Truncated, "needs 128000000 bytes"},
 		{"no fragment", dicom.RLELossless, whole.with(attributes{dicom.PixelDataTag: fragments{nil}}), Truncated, "no fragment"},
 		{"more frames than fragments", dicom.RLELossless, encapsulated.with(attributes{dicom.NumberOfFrames: 2000000000}), Truncated, "cannot hold 2000000000 frames"},
@@ -59,7 +58,7 @@ func TestFrameNumbers(t *testing.T) {
 	if err != nil || m.Frames() != 4 {
 		t.Fatal(err)
 	}
-	if picture, err := m.Frame(3, Window{}); err != nil || fmt.Sprint(picture.(*image.Gray).Pix) != "[5 6]" {
+	if picture, err := m.Frame(3, Window{}); err != nil || samples(picture) != "[5 6]" {
 		t.Errorf("frame 3: %v, %v", picture, err)
 	}
 	if _, err := m.Frame(4, Window{}); codeOf(err) != Truncated {
@@ -103,7 +102,7 @@ func TestFragments(t *testing.T) {
 			if want == "" && codeOf(err) == Truncated {
 				continue
 			}
-			if err != nil || fmt.Sprint(picture.(*image.Gray).Pix) != want {
+			if err != nil || samples(picture) != want {
 				t.Errorf("%s, frame %d: %v %v, want %s", c.name, i+1, picture, err, want)
 			}
 		}
@@ -131,12 +130,12 @@ func TestDeflatedFrame(t *testing.T) {
 		"whole":   {a, ""},
 		"cut":     {a.with(attributes{dicom.PixelDataTag: fragments{nil, data[:2]}}), Truncated},
 		"corrupt": {a.with(attributes{dicom.PixelDataTag: fragments{nil, {0xFF, 0xFF, 0xFF, 0xFF}}}), Malformed},
-		"a bomb":  {a.with(attributes{dicom.Rows: 16000, dicom.Columns: 16000}), Truncated},
+		"a bomb":  {a.with(attributes{dicom.Rows: 11000, dicom.Columns: 11000}), Truncated},
 	} {
 		m, err := c.a.open(t, dicom.DeflatedImageFrame)
 		if err == nil {
 			var picture image.Image
-			if picture, err = m.Frame(1, Window{}); err == nil && fmt.Sprint(picture.(*image.Gray).Pix) != "[1 2 3 4]" {
+			if picture, err = m.Frame(1, Window{}); err == nil && samples(picture) != "[1 2 3 4]" {
 				t.Errorf("%s: %v", name, picture)
 			}
 		}
@@ -183,11 +182,8 @@ func TestRLE(t *testing.T) {
 		}
 		picture, err := m.Frame(1, Window{})
 		got := ""
-		switch p := picture.(type) {
-		case *image.Gray:
-			got = fmt.Sprint(p.Pix)
-		case *image.NRGBA:
-			got = fmt.Sprint(p.Pix)
+		if err == nil {
+			got = samples(picture)
 		}
 		if got != c.want || (err == nil) != (c.want != "") {
 			t.Errorf("%s: %s %v, want %s", c.name, got, err, c.want)

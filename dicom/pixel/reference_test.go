@@ -58,7 +58,7 @@ func compareWith(t *testing.T, reference, name string) verdict {
 	}
 	v.frames = m.Frames()
 	worst := ""
-	for _, n := range SpreadFrames(m.Frames(), 3) {
+	for _, n := range SpreadFrames(m.Frames(), 2) {
 		picture, err := m.Frame(n, Window{})
 		if err != nil {
 			v.reason = fmt.Sprintf("frame %d: %v", n, err)
@@ -191,15 +191,24 @@ func compare(picture image.Image, other *pnm) difference {
 		return difference{sizes: fmt.Sprintf("size %v, elsewhere %d × %d", size, other.width, other.height)}
 	}
 	var d difference
-	for y := range size.Y {
-		for x := range size.X {
-			for s := range 3 {
-				o := int(other.pix[(y*other.width+x)*other.samples+min(s, other.samples-1)])
-				d.add(int(sampleOf(picture, x, y, s)) - o)
-			}
+	pix, step := picturePix(picture)
+	for i := range other.width * other.height {
+		for s := range 3 {
+			d.add(int(pix[i*step+min(s, step-1)]) - int(other.pix[i*other.samples+min(s, other.samples-1)]))
 		}
 	}
 	return d
+}
+
+// picturePix returns the samples of a picture and how many a pixel has.
+func picturePix(picture image.Image) (pix []byte, step int) {
+	switch p := picture.(type) {
+	case *image.Gray:
+		return p.Pix, 1
+	case *image.NRGBA:
+		return p.Pix, 4
+	}
+	panic("Frame gives grey or NRGBA")
 }
 
 func (d *difference) add(delta int) {
@@ -213,16 +222,6 @@ func (d *difference) add(delta int) {
 	if delta > 3 {
 		d.beyond3++
 	}
-}
-
-func sampleOf(picture image.Image, x, y, s int) byte {
-	switch p := picture.(type) {
-	case *image.Gray:
-		return p.Pix[p.PixOffset(x, y)]
-	case *image.NRGBA:
-		return p.Pix[p.PixOffset(x, y)+s]
-	}
-	return 0
 }
 
 // corpus returns the real files that are at hand.
