@@ -8,6 +8,8 @@
 // The layers, from the wire up, one file each: reader and outgoing move bytes,
 // state is the state machine as a table and link runs it, dimse makes messages
 // of fragments, command reads and writes their command sets, and session and
-// client perform operations. A data set is never held: it goes from the
-// connection to the handler, and from a reader to the connection, in pieces.
+// client perform operations, with normalized for DIMSE-N and query for C-FIND,
+// C-MOVE and C-GET. gate keeps a Server's limits. A data set is never held: it
+// goes from the connection to the handler, and from a reader to the
+// connection, in pieces.
 package ae

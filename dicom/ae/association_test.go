@@ -312,3 +312,18 @@ func TestContextEnds(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestCallersLimits(t *testing.T) {
+	s := newServer(&sink{})
+	s.Authorize = func(c *Caller) error {
+		c.Accept = func(sopClass, transferSyntax string) bool {
+			return sopClass == ctImageStorage && transferSyntax != implicitVRLittleEndian
+		}
+		return nil
+	}
+	a := dial(t, client(start(t, s)), propose(ctImageStorage, implicitVRLittleEndian, explicitVRLittleEndian),
+		propose(secondaryCapture, explicitVRLittleEndian))
+	if !a.Accepted(ctImageStorage, explicitVRLittleEndian) || len(a.dimse.contexts) != 1 {
+		t.Errorf("accepted %+v", a.dimse.contexts)
+	}
+}

@@ -155,31 +155,38 @@ const writeSize = 64 << 10
 // or more: long fragments are written from the input buffer without a copy,
 // short ones are gathered.
 func (s *dataSet) WriteTo(w io.Writer) (int64, error) {
-	began := s.n
+	d, written := s.d, int64(0)
 	for {
 		b, err := s.piece(largeBuffer)
-		d := s.d
 		if err == nil && len(d.gather)+len(b) < writeSize {
 			d.gather = append(d.gather, b...)
 			continue
 		}
-		for _, out := range [][]byte{d.gather, b} {
-			if len(out) == 0 {
-				continue
-			}
-			if _, werr := w.Write(out); werr != nil {
-				d.gather = d.gather[:0]
-				return s.n - began, werr
-			}
-		}
+		n, writeErr := writeBoth(w, d.gather, b)
 		d.gather = d.gather[:0]
-		if err == io.EOF {
-			return s.n - began, nil
-		}
-		if err != nil {
-			return s.n - began, err
+		written += n
+		switch {
+		case writeErr != nil:
+			return written, writeErr
+		case err == io.EOF:
+			return written, nil
+		case err != nil:
+			return written, err
 		}
 	}
+}
+
+// writeBoth writes two pieces, of which each may be empty.
+func writeBoth(w io.Writer, a, b []byte) (written int64, err error) {
+	for _, p := range [][]byte{a, b} {
+		if len(p) == 0 || err != nil {
+			continue
+		}
+		var n int
+		n, err = w.Write(p)
+		written += int64(n)
+	}
+	return written, err
 }
 
 // piece returns at least 1 and at most limit bytes as a part of the input

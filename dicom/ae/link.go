@@ -345,6 +345,7 @@ func (l *link) release() error {
 func (l *link) linger() {
 	budget := uint32(lingerBytes)
 	for l.state == Sta13 {
+		l.in.shrink()
 		n := min(l.in.body, budget)
 		budget -= n
 		event := Evt18

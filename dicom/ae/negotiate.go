@@ -43,7 +43,7 @@ func (s *Server) authorize(rq *pdu.AssociateRQ, caller *Caller) error {
 
 // negotiate answers each presentation context (PS3.8 9.3.3.2) and the user
 // items that want an answer. None accepted is still an answer.
-func (s *Server) negotiate(rq *pdu.AssociateRQ) (*pdu.AssociateAC, map[byte]presentationContext) {
+func (s *Server) negotiate(rq *pdu.AssociateRQ, caller *Caller) (*pdu.AssociateAC, map[byte]presentationContext) {
 	ac := &pdu.AssociateAC{
 		ProtocolVersion:    pdu.ProtocolVersion1,
 		CalledAE:           rq.CalledAE,
@@ -57,7 +57,7 @@ func (s *Server) negotiate(rq *pdu.AssociateRQ) (*pdu.AssociateAC, map[byte]pres
 	}
 	accepted := make(map[byte]presentationContext)
 	for _, c := range rq.Contexts {
-		answer := s.answer(c)
+		answer := s.answer(c, caller)
 		ac.Contexts = append(ac.Contexts, answer)
 		if answer.Result == pdu.ContextAccepted {
 			accepted[c.ID] = presentationContext{abstractSyntax: c.AbstractSyntax, transferSyntax: answer.TransferSyntax}
@@ -69,14 +69,14 @@ func (s *Server) negotiate(rq *pdu.AssociateRQ) (*pdu.AssociateAC, map[byte]pres
 
 // answer decides on one context: the first of the proposer's transfer syntaxes
 // that this node takes, so that objects come as their owner keeps them.
-func (s *Server) answer(c pdu.ContextRQ) pdu.ContextAC {
+func (s *Server) answer(c pdu.ContextRQ, caller *Caller) pdu.ContextAC {
 	a := pdu.ContextAC{ID: c.ID, Result: pdu.ContextAbstractSyntaxNotSupported, TransferSyntax: implicitVRLittleEndian}
 	if !s.supports(c.AbstractSyntax) {
 		return a
 	}
 	a.Result = pdu.ContextTransferSyntaxesNotSupported
 	for _, ts := range c.TransferSyntaxes {
-		if s.takes(ts) {
+		if s.takes(ts) && (caller.Accept == nil || caller.Accept(c.AbstractSyntax, ts)) {
 			a.Result, a.TransferSyntax = pdu.ContextAccepted, ts
 			break
 		}

@@ -2,7 +2,6 @@ package ae
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -154,7 +153,7 @@ func (a *session) normalized(m *message) error {
 // logged.
 func (a *session) responseTo(m *message, err error) *commandSet {
 	status, comment := statusOf(err)
-	if err != nil {
+	if status != StatusSuccess && !isWarning(status) {
 		a.refusal(Operation(m.command.field()).String(), m, status, comment, err)
 	}
 	return newResponse(m.command, status, comment)
@@ -219,7 +218,8 @@ func (a *Association) Perform(ctx context.Context, rq NormalizedRequest) error {
 
 // AwaitEvent waits for an N-EVENT-REPORT of the peer, such as the result of a
 // storage commitment on the association of its request, and answers it by the
-// error of handle. ctx bounds the wait; the association is over when it ends.
+// error of handle, which it returns in a *StatusError. It waits as long as ctx and the client's Timeout allow; then
+// the association is over.
 func (a *Association) AwaitEvent(ctx context.Context, handle func(*NormalizedRequest) error) error {
 	return a.use(ctx, func() error {
 		m, err := a.dimse.receive()
@@ -237,7 +237,10 @@ func (a *Association) AwaitEvent(ctx context.Context, handle func(*NormalizedReq
 			return err
 		}
 		status, comment := statusOf(err)
-		return errors.Join(a.dimse.send(m.contextID, newResponse(m.command, status, comment), nil), err)
+		if err := a.dimse.send(m.contextID, newResponse(m.command, status, comment), nil); err != nil || status == StatusSuccess {
+			return err
+		}
+		return &StatusError{Status: status, Comment: comment, Err: err}
 	})
 }
 

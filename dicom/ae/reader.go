@@ -160,6 +160,16 @@ func (r *reader) fragment(limit uint32) ([]byte, error) {
 	return b, err
 }
 
+// shrink goes back to the small buffer if what is unread fits it.
+func (r *reader) shrink() {
+	if len(r.buf) > smallBuffer && r.end-r.start <= smallBuffer {
+		buf := make([]byte, smallBuffer)
+		r.end = copy(buf, r.buf[r.start:r.end])
+		r.start = 0
+		r.buf = buf
+	}
+}
+
 // discard drops n bytes.
 func (r *reader) discard(n uint32) error {
 	for n > 0 {

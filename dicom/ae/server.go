@@ -41,7 +41,8 @@ type Server struct {
 	TransferSyntax func(transferSyntax string) bool // nil: the three uncompressed ones
 
 	// Authorize refuses a caller by an error; a *Rejection chooses the answer,
-	// any other error is permanent without a reason. nil: anybody may call.
+	// any other error is permanent without a reason. It may narrow what the
+	// caller may use by Caller.Accept. nil: anybody may call.
 	Authorize func(*Caller) error
 
 	// Store keeps an object and returns when it may be acknowledged. Its error

@@ -27,6 +27,10 @@ type Caller struct {
 	// Identity is the user identity that the peer gave, nil if it gave none:
 	// credentials, not to be logged. It is not checked here.
 	Identity *pdu.UserIdentity
+
+	// Accept narrows what the Server accepts to what this caller may use; nil:
+	// all of it. It is asked for verification too. Server.Authorize may set it.
+	Accept func(sopClass, transferSyntax string) bool
 }
 
 // String names the association for logs: MODALITY@10.0.0.7:50123>CONCORD#12.
@@ -50,7 +54,6 @@ type session struct {
 	server *Server
 	raw    net.Conn // below TLS
 	caller *Caller
-	log    *zap.Logger
 
 	// silentSince is when the association began to wait for a message, in
 	// milliseconds of Unix time; 0 while it handles one.
@@ -99,6 +102,7 @@ func (s *Server) serve(raw net.Conn) {
 	err = a.exchange()
 	a.reportsLost(err)
 	a.report(err)
+	l.refuse = nil // frees the session while the connection lingers
 }
 
 // secure completes the TLS handshake, if any, within the ARTIM period.
@@ -129,12 +133,13 @@ func (a *session) refuse(rq *pdu.AssociateRQ) *Rejection {
 // no association.
 func (a *session) establish(l *link, rq *pdu.AssociateRQ) error {
 	s := a.server
-	ac, contexts := s.negotiate(rq)
-	a.dimse = newDimse(l, contexts, rq.User.MaxLength)
-	a.refused = refusedClasses(rq, ac)
+	a.dimse = newDimse(l, nil, rq.User.MaxLength)
 	if err := s.authorize(rq, a.caller); err != nil {
 		return a.reject(err)
 	}
+	ac, contexts := s.negotiate(rq, a.caller)
+	a.contexts = contexts
+	a.refused = refusedClasses(rq, ac)
 	if !s.gate.admit(a) {
 		return a.reject(&RejectLocalLimit)
 	}
