@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"concord/dicom"
+	"concord/dicom/ae"
 	"concord/hl7"
 	"concord/hl7/mllp"
 )
@@ -189,6 +192,22 @@ func TestBadInputIsRefusedAndVisible(t *testing.T) {
 		}
 		if out, err := exec.Command("echoscu", "-aet", "KNOWN", "-aec", "CONCORD", host, port).CombinedOutput(); err != nil {
 			t.Errorf("a known AE title was refused: %v\n%s", err, out)
+		}
+	})
+	t.Run("unknown transfer syntax", func(t *testing.T) {
+		client := &ae.Client{Calling: "KNOWN", Called: "CONCORD", Address: n.dicom, Timeout: 10 * time.Second}
+		a, err := client.Dial(t.Context(), []ae.Context{
+			{SOPClass: crStorage, TransferSyntaxes: []string{"1.2.826.0.1.3680043.10.1"}},
+			{SOPClass: dicom.VerificationSOPClass, TransferSyntaxes: []string{dicom.ImplicitVRLittleEndian}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Accepted(crStorage, "1.2.826.0.1.3680043.10.1") {
+			t.Error("a transfer syntax that nobody knows was accepted")
+		}
+		if err := errors.Join(a.Echo(t.Context()), a.Release(t.Context())); err != nil {
+			t.Errorf("the association did not survive the refusal: %v", err)
 		}
 	})
 	t.Run("message without MSH", func(t *testing.T) {
