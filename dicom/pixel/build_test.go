@@ -153,6 +153,10 @@ func (a attributes) grey(t testing.TB, w Window) []byte {
 // samples prints the samples of a picture, "[0 128 255]".
 func samples(picture image.Image) string {
 	pix, _ := picturePix(picture)
+	return levels(pix)
+}
+
+func levels(pix []byte) string {
 	list := make([]int, len(pix))
 	for i, v := range pix {
 		list[i] = int(v)

@@ -2,7 +2,6 @@ package pixel
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"testing"
 
@@ -165,7 +164,7 @@ func TestLUTs(t *testing.T) {
 		{"modality LUT of angiography is for measuring", attributes{dicom.Modality: "XA", dicom.PixelIntensityRelationship: "LOG",
 			dicom.ModalityLUTSequence: modality, dicom.PixelDataTag: []uint16{0, 11, 12, 99}}, Window{Center: 11.5, Width: 1}, "[0 0 255 255]"},
 	} {
-		got := fmt.Sprint(gray16(2, 2, 12).with(c.a).grey(t, c.w))
+		got := levels(gray16(2, 2, 12).with(c.a).grey(t, c.w))
 		if got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
@@ -184,11 +183,11 @@ func TestFloatPixels(t *testing.T) {
 		"float":  base.with(attributes{dicom.BitsAllocated: 32, dicom.FloatPixelDataTag: single}),
 		"double": base.with(attributes{dicom.BitsAllocated: 64, dicom.DoubleFloatPixelDataTag: double}),
 	} {
-		if got := fmt.Sprint(a.grey(t, Window{})); got != "[0 128 255 0 0 0]" {
+		if got := levels(a.grey(t, Window{})); got != "[0 128 255 0 0 0]" {
 			t.Errorf("%s, own window: %s", name, got)
 		}
 		header := a.with(attributes{dicom.WindowCenter: "0", dicom.WindowWidth: "4"})
-		if got := fmt.Sprint(header.grey(t, Window{})); got != "[64 128 191 0 0 0]" {
+		if got := levels(header.grey(t, Window{})); got != "[64 128 191 0 0 0]" {
 			t.Errorf("%s, header's window: %s", name, got)
 		}
 	}
