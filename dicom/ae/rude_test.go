@@ -315,47 +315,58 @@ func TestLingerIsBounded(t *testing.T) {
 	}
 }
 
+// TestSlowLoris has peers that are silent or too slow in each phase.
 func TestSlowLoris(t *testing.T) {
+	t.Parallel()
 	s := newServer(&sink{})
-	s.ARTIM = 200 * time.Millisecond
-	s.IdleTimeout = 200 * time.Millisecond
+	s.ARTIM, s.IdleTimeout = time.Second, time.Second
 	address := start(t, s)
-
-	silent := connect(t, address)
-	if p := silent.read(); p != nil { // AA-2: closed without a word
-		t.Errorf("got %+v", p)
+	for name, check := range map[string]func(rude){
+		"silent": func(r rude) {
+			if p := r.read(); p != nil { // AA-2: closed without a word
+				t.Errorf("a silent connection got %+v", p)
+			}
+		},
+		"slow": func(r rude) { // a byte at a time never becomes a request
+			rq, _ := pdu.Encode(associateRQ())
+			for i := range rq[:len(rq)-1] {
+				if _, err := r.Write(rq[i : i+1]); err != nil {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if _, err := r.Conn.Read(make([]byte, 1)); err == nil {
+				t.Error("a request that trickles was answered")
+			}
+		},
+		"idle": func(r rude) {
+			r.associate()
+			r.wantAbort(pdu.AbortByUser, 0)
+		},
+		"slow data": func(r rude) {
+			r.associate()
+			r.write(dataHead(16000, 15996, 1, 1)[:11])
+			r.wantAbort(pdu.AbortByUser, 0)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check(connect(t, address))
+		})
 	}
-	slow := connect(t, address)
-	rq, _ := pdu.Encode(associateRQ())
-	for i := range rq[:len(rq)-1] { // a byte at a time never becomes a request
-		if _, err := slow.Write(rq[i : i+1]); err != nil {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	if _, err := slow.Conn.Read(make([]byte, 1)); err == nil {
-		t.Error("a request that trickles was answered")
-	}
-	idle := connect(t, address)
-	idle.associate()
-	idle.wantAbort(pdu.AbortByUser, 0)
-
-	trickle := connect(t, address)
-	trickle.associate()
-	trickle.write(dataHead(16000, 15996, 1, 1)[:11])
-	trickle.wantAbort(pdu.AbortByUser, 0)
 }
 
 // TestHandlerMayTakeLongerThanTheIdleTime: time spent by the handler inside a
 // PDU is not the peer's.
 func TestHandlerMayTakeLongerThanTheIdleTime(t *testing.T) {
+	t.Parallel()
 	s := newServer(nil)
-	s.IdleTimeout = 100 * time.Millisecond
+	s.IdleTimeout = time.Second
 	s.Store = func(_ context.Context, rq *StoreRequest) error {
 		if _, err := rq.Data.Read(make([]byte, 100)); err != nil {
 			return err
 		}
-		time.Sleep(250 * time.Millisecond)
+		time.Sleep(1200 * time.Millisecond)
 		_, err := io.Copy(io.Discard, rq.Data)
 		return err
 	}
