@@ -48,7 +48,7 @@ card: CARD.md
 
 # Statements of the goldens, with the facts that they come to.
 STATEMENTS = [
-    ('Chest radiograph.', 'en', ['xr', 'chest']),
+    ('Chest radiograph.', 'en', ['chest', 'xr']),
     ('胸部正位片', 'zh', ['chest', 'xr', 'frontal']),
     ('Axial CT of the head.', 'en', ['axial', 'ct', 'head']),
     ('头颅CT轴位', 'zh', ['head', 'ct', 'axial']),

@@ -9,7 +9,6 @@ import phantoms
 from network import HEADS, Heads, Vision
 from pictures import SIZE, normalise, prepare
 
-LABELLED = ('modality', 'region', 'plane', 'view', 'sequence')
 RARE = 6          # a picture from the DICOM samples counts as this many
 
 
@@ -77,12 +76,16 @@ def augment(x, labels, rows, rng):
     for head, value, known in (('mirror', mirrored, sided), ('upright', turn, real), ('grey', invert, real)):
         labels[:, column[head]] = torch.from_numpy(np.where(known, value.astype(np.int64), -1))
     angle = rng.normal(0, 5, n) * math.pi / 180
-    sx, sy = np.exp(rng.normal(0, 0.07, n)), np.exp(rng.normal(0, 0.07, n))
+    cut = real & (rng.random(n) < 0.12)             # a part of the picture: region and plane are then unknown
+    for head in ('region', 'plane', 'view', 'mirror', 'upright'):
+        labels[torch.from_numpy(cut), column[head]] = -1
+    zoom = np.where(cut, rng.uniform(0.3, 0.6, n), 1)
+    sx, sy = np.exp(rng.normal(0, 0.07, n)) * zoom, np.exp(rng.normal(0, 0.07, n)) * zoom
     fx, fy = np.where(mirror, -1, 1), np.where(turn, -1, 1)
     theta = np.zeros((n, 2, 3), np.float32)
     theta[:, 0, 0], theta[:, 0, 1] = np.cos(angle) * sx * fx, -np.sin(angle) * sy
     theta[:, 1, 0], theta[:, 1, 1] = np.sin(angle) * sx, np.cos(angle) * sy * fy
-    theta[:, :, 2] = rng.normal(0, 0.05, (n, 2))
+    theta[:, :, 2] = rng.normal(0, 0.05, (n, 2)) + np.where(cut, rng.uniform(-0.3, 0.3, (2, n)), 0).T
     x = x - x.new_tensor(-2.0)                      # outside the picture is black (0 before normalising)
     x = F.grid_sample(x, F.affine_grid(torch.from_numpy(theta), x.shape, align_corners=False), align_corners=False)
     x = x / 4                                       # 0..1

@@ -27,7 +27,7 @@ def facts():
     def add(name, head, yes, no):
         table[name] = ([(head, c) for c in yes], [(head, c) for c in no])
     for m in sorted(MODALITY):
-        add(m, 'modality', [m], sorted(MODALITY - {m}))
+        add(m, 'modality', [m], sorted(MODALITY - {m}) + ([] if m == 'xr' else ['phantom']))
     add('nuclear', 'modality', [], sorted(MODALITY))
     add('mammogram', 'modality', [], ['ct', 'mr', 'us'])
     add('phantom', 'modality', ['phantom'], sorted(MODALITY))
@@ -113,9 +113,10 @@ class Score(nn.Module):
     """image_tokens [M, 1, FEATURES], image_index [B], input_ids [B, L] → logits [B, 3] (no, yes, maybe).
 
     A statement is a set of facts: it holds as far as its weakest fact does and fails as far as its most
-    wrong one does. What neither claims is 'maybe', and so is everything about a picture that lies far
-    from all training pictures (distance in whitened feature space)."""
-    def __init__(self, heads, temperatures, guard):
+    wrong one does. What neither claims is 'maybe'; so is a fact that is less probable, and less improbable,
+    than the bar of its head, and everything about a picture that lies far from all training pictures (distance
+    in whitened feature space)."""
+    def __init__(self, heads, temperatures, guard, bars):
         super().__init__()
         self.heads = heads
         self.temperatures = temperatures
@@ -125,6 +126,7 @@ class Score(nn.Module):
         yes, no = fact_matrices()
         self.register_buffer('yes', yes)
         self.register_buffer('no', no)
+        self.register_buffer('bars', torch.tensor([bars.get(head_of(fact), 0.0) for fact in facts()]))
 
     def distance(self, features):
         z = (features - self.centre) @ self.whiten
@@ -135,10 +137,17 @@ class Score(nn.Module):
         logits = self.heads(tokens)
         p = torch.cat([torch.softmax(logits[h] / self.temperatures[h], 1) for h in HEADS], 1)[:, None]
         known = torch.sigmoid((self.limit - self.distance(tokens[:, 0])) * self.slope)
-        yes = (self.yes[input_ids] * p).sum(2).amin(1) * known
-        no = (self.no[input_ids] * p).sum(2).amax(1) * known
+        yes, no = (self.yes[input_ids] * p).sum(2), (self.no[input_ids] * p).sum(2)
+        certain = (torch.maximum(yes, no) >= self.bars[input_ids]).float()
+        yes, no = (yes * certain).amin(1) * known, (no * certain).amax(1) * known
         maybe = 1 - yes - no
         return torch.log(torch.stack([no, yes, maybe], 1).clamp(min=1e-6))
+
+
+def head_of(fact):
+    """The head that a fact is about; the padding is about none."""
+    true, false = facts()[fact]
+    return (true + false)[0][0] if true or false else ''
 
 
 def fact_matrices():

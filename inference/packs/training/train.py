@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 """Trains the built-in pack and writes it: networks, manifest, terms, goldens, card.
 
-    /usr/bin/python3 train.py --data ../../../../shared/data \
-        --suyashkumar $(go env GOMODCACHE)/github.com/suyashkumar/dicom@v1.1.0/testdata --out ../builtin
+    /usr/bin/python3 train.py --data ../../../../shared/data --modules $(go env GOMODCACHE) --out ../builtin
 
 Needs Debian's python3-torch, python3-onnx, python3-pil, python3-pydicom, and mricron-data for its head volume.
 No network. Split by picture (by patient where the source names one); figures are of pictures that the
@@ -29,7 +28,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def arguments():
     p = argparse.ArgumentParser()
     p.add_argument('--data', required=True)
-    p.add_argument('--suyashkumar', required=True)
+    p.add_argument('--modules', required=True, help="Go's module cache, for the test data of two modules that go.mod names")
     p.add_argument('--mricron', default='/usr/share/mricron/templates')
     p.add_argument('--out', required=True)
     p.add_argument('--seed', type=int, default=20261)
@@ -70,7 +69,9 @@ def main():
     start = time.time()
     rows, missing = read_list(os.path.join(HERE, 'data.tsv'), {
         'pairs': os.path.join(args.data, 'pairs'), 'dicom': os.path.join(args.data, 'dicom'),
-        'suyashkumar': args.suyashkumar, 'mricron': args.mricron})
+        'mricron': args.mricron,
+        'suyashkumar': os.path.join(args.modules, 'github.com/suyashkumar/dicom@v1.1.0/testdata'),
+        'grailbio': os.path.join(args.modules, 'github.com/grailbio/go-dicom@v0.0.0-20190117035129-c30d9eaca591/examples')})
     if missing:
         sys.exit('not found: %s' % ', '.join(missing))
     learnt = [r for r in rows if r['use'] == 'train']
