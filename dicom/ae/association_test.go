@@ -262,6 +262,8 @@ func TestRejections(t *testing.T) {
 			if !errors.As(err, &r) || *r != c.want || r.Transient() != c.transient {
 				t.Errorf("got %v", err)
 			}
+			s.Close()
+			s.served.Wait()
 			counted := s.Stats.RejectedCalledAE.Load() + s.Stats.RejectedCallingAE.Load() + s.Stats.RejectedLimit.Load() + s.Stats.RejectedOther.Load()
 			if counted != 1 {
 				t.Errorf("%d rejections counted", counted)
