@@ -57,7 +57,7 @@ func (n *Node) receiveObject(ctx context.Context, in Incoming, data io.Reader) e
 	if err != nil {
 		return fmt.Errorf("receive object: %w", err)
 	}
-	object, err := readObject(draft, size, in)
+	object, err := n.intake.read(draft, size, in)
 	if err != nil {
 		return err
 	}
@@ -104,10 +104,14 @@ func writePart10(w io.Writer, in Incoming, data io.Reader) (int64, error) {
 // readObject scans a received Part 10 file and checks it against the command.
 func readObject(r io.ReaderAt, size int64, in Incoming) (*Object, error) {
 	scanned, err := dicom.Scan(r, size)
-	if err != nil {
+	var limit *dicom.LimitError
+	if err != nil && !errors.As(err, &limit) {
 		return nil, &UnreadableError{Err: err}
 	}
 	o := ObjectOf(scanned, size, in.Caller)
+	if limit != nil { // a header of extreme size: kept for its keys, and said why it is not judged
+		o.Header.NotShown = limit.Error()
+	}
 	switch {
 	case o.SOPInstanceUID == "" || o.Header.StudyUID == "" || o.Header.SeriesUID == "":
 		return nil, &UnreadableError{Err: errors.New("no SOP, Study or Series Instance UID; the sender must add them")}
@@ -177,8 +181,9 @@ func equalReaders(a, b io.Reader) bool {
 	}
 }
 
-// indexer holds the objects that are on disk but not yet in the index, and
-// keeps two associations from storing one SOP instance at the same time.
+// indexer bounds the work on incoming objects, holds those that are on disk
+// but not yet in the index, and keeps two associations from storing one SOP
+// instance at the same time.
 type indexer struct {
 	once    sync.Once
 	mu      sync.Mutex
@@ -186,19 +191,29 @@ type indexer struct {
 	busy    map[string]bool    // SOP instances being compared and committed
 	pending map[string]*Object // committed, not indexed
 	queue   chan Object        // at most indexBacklog × about 1 KB
+	scans   chan struct{}      // one token for each header scan under way
 }
 
 const (
 	indexBacklog = 4096 // objects whose index entry may lag; then C-STORE waits
 	indexBatch   = 256  // objects in one transaction
+	maxScans     = 4    // at once: a hostile header may cost 40 MiB, an honest one some 50 µs
 )
 
 func (x *indexer) init() {
 	x.once.Do(func() {
 		x.freed = sync.NewCond(&x.mu)
 		x.busy, x.pending = map[string]bool{}, map[string]*Object{}
-		x.queue = make(chan Object, indexBacklog)
+		x.queue, x.scans = make(chan Object, indexBacklog), make(chan struct{}, maxScans)
 	})
+}
+
+// read is readObject, for some objects at once.
+func (x *indexer) read(r io.ReaderAt, size int64, in Incoming) (*Object, error) {
+	x.init()
+	x.scans <- struct{}{}
+	defer func() { <-x.scans }()
+	return readObject(r, size, in)
 }
 
 func (x *indexer) lock(uid string) {

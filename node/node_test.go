@@ -83,7 +83,7 @@ func newHarness(t *testing.T, change func(*node.Config)) *harness {
 // image describes a small object.
 type image struct {
 	study, series, uid             string
-	accession, issuer, patient     string
+	accession, patient             string
 	modality, bodyPart, laterality string
 	pixel                          byte
 }

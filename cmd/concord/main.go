@@ -41,18 +41,22 @@ var cli struct {
 // version is set by the linker (make build).
 var version = "dev"
 
-func main() {
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run parses and does one command; it returns the exit status.
+func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	parser := kong.Must(&cli, kong.Name("concord"), kong.UsageOnError(),
 		kong.Description("Checks radiology reports against their images, between PACS and RIS. It never diagnoses."),
 		kong.Vars{"version": version}, kong.BindTo(ctx, (*context.Context)(nil)))
-	command, err := parser.Parse(os.Args[1:])
+	command, err := parser.Parse(args)
 	parser.FatalIfErrorf(err)
 	if err := command.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "concord:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 type defaultsCommand struct{}

@@ -61,7 +61,7 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger, ready func(*n
 		return err
 	}
 	ready(n, ports)
-	return run(ctx, c, n, ports, log)
+	return serveOn(ctx, c, n, ports, log)
 }
 
 // newLogger writes one JSON object a line to standard error.
@@ -100,8 +100,8 @@ func siteOf(c *config.Config) node.Site {
 // listeners are the open ports of the node.
 type listeners struct{ dicom, hl7, http net.Listener }
 
-// run serves the open ports until ctx ends, then drains them.
-func run(ctx context.Context, c *config.Config, n *node.Node, ports listeners, log *zap.Logger) error {
+// serveOn serves the open ports until ctx ends, then drains them.
+func serveOn(ctx context.Context, c *config.Config, n *node.Node, ports listeners, log *zap.Logger) error {
 	dimse := dimseServer(c, n, log)
 	messages := &mllp.Server{MaxMessage: int(c.HL7.MaxMessage), Log: log,
 		Handle: func(ctx context.Context, p mllp.Peer, raw []byte) []byte {

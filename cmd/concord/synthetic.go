@@ -42,9 +42,8 @@ func syntheticObject() (*bytes.Reader, error) {
 	} {
 		writeElement(&file, e.tag, e.vr, e.value)
 	}
-	binary.Write(&file, binary.LittleEndian, []uint16{0x7FE0, 0x0010})
-	file.WriteString("OB\x00\x00")
-	binary.Write(&file, binary.LittleEndian, uint32(syntheticSide*syntheticSide))
+	file.WriteString("\xe0\x7f\x10\x00OB\x00\x00")
+	file.Write(binary.LittleEndian.AppendUint32(nil, syntheticSide*syntheticSide))
 	for y := range syntheticSide {
 		for x := range syntheticSide {
 			file.WriteByte(byte((x + y) / 2))
@@ -59,9 +58,9 @@ func writeElement(w *bytes.Buffer, tag dicom.Tag, vr, value string) {
 	if len(value)%2 == 1 {
 		value += map[bool]string{true: "\x00", false: " "}[vr == "UI"]
 	}
-	binary.Write(w, binary.LittleEndian, []uint16{uint16(tag >> 16), uint16(tag)})
-	w.WriteString(vr)
-	binary.Write(w, binary.LittleEndian, uint16(len(value)))
+	head := binary.LittleEndian.AppendUint16(nil, tag.Group())
+	head = append(binary.LittleEndian.AppendUint16(head, tag.Element()), vr...)
+	w.Write(binary.LittleEndian.AppendUint16(head, uint16(len(value))))
 	w.WriteString(value)
 }
 

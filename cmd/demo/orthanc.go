@@ -26,7 +26,7 @@ func startOrthanc(ctx context.Context, dir, concordDICOM string) (*orthanc, erro
 	binary, err := exec.LookPath("Orthanc")
 	if err != nil {
 		if binary, err = exec.LookPath("/usr/sbin/Orthanc"); err != nil {
-			return nil, fmt.Errorf("Orthanc is not installed (apt-get install orthanc): %w", err)
+			return nil, fmt.Errorf("the PACS of the demo is missing (apt-get install orthanc): %w", err)
 		}
 	}
 	o := &orthanc{}

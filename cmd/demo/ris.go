@@ -28,7 +28,7 @@ func startRIS() (*ris, error) {
 	}
 	r := &ris{address: l.Addr().String(), messages: map[string][]byte{}}
 	r.server = &mllp.Server{Handle: r.take, Log: zap.NewNop()}
-	go r.server.Serve(l)
+	go func() { _ = r.server.Serve(l) }() // it ends by stop
 	return r, nil
 }
 
@@ -52,5 +52,5 @@ func (r *ris) message(controlID string) []byte {
 func (r *ris) stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	r.server.Shutdown(ctx)
+	_ = r.server.Shutdown(ctx) // who does not end in time is cut off
 }

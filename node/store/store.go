@@ -65,7 +65,7 @@ func Open(ctx context.Context, dir string, log *zap.Logger) (_ *Store, err error
 	s := &Store{log: log, waiting: make(chan *request, maxWaiting)}
 	defer func() {
 		if err != nil {
-			s.release()
+			err = errors.Join(err, s.release())
 		}
 	}()
 	if s.lock, err = lockDir(dir); err != nil {
