@@ -80,8 +80,7 @@ func TestUpdatesShareACommit(t *testing.T) {
 				case 1:
 					return errors.New("refused")
 				case 2:
-					var none map[string]int
-					none["x"] = 1
+					panic("a fault of the closure")
 				}
 				return nil
 			})
