@@ -22,6 +22,7 @@ type termFile struct {
 		Name  string            `yaml:"name"`
 		Group string            `yaml:"group"` // a statement with two facts of one group is not judged
 		With  string            `yaml:"with"`  // judged only beside this fact
+		Else  string            `yaml:"else"`  // without it: open, or empty for not judged
 		Show  map[string]string `yaml:"show"`  // by language, for reasons
 	} `yaml:"facts"`
 	Terms []struct {
@@ -82,6 +83,9 @@ func (t *terms) index() error {
 	for _, fact := range t.file.Facts {
 		if fact.With != "" && ids[fact.With] == 0 {
 			return fmt.Errorf("fact %q goes with %q, which is no fact", fact.Name, fact.With)
+		}
+		if fact.Else != "" && (fact.Else != "open" || fact.With == "") {
+			return fmt.Errorf("fact %q has else: %q; only open is known, beside with", fact.Name, fact.Else)
 		}
 	}
 	for _, term := range t.file.Terms {
@@ -161,45 +165,80 @@ func (t *terms) encode(s Statement) prompt {
 	return first
 }
 
-// read parses one text by the longest phrase that fits at each place.
+// A reading is what the phrases of a text add up to.
+type reading struct {
+	ids     []int64
+	phrases []string // that named the facts of ids
+	open    []string // phrases that claim what the pack cannot see
+	negated bool
+	denied  bool // a phrase of the text itself carries the negation
+}
+
+// read turns one text into a prompt.
 func (t *terms) read(text string, negated bool, say phrases, language string) prompt {
 	tokens := splitTerms(text)
 	if len(tokens) > maxTerms {
 		return prompt{refusal: say.tooLong, say: say}
 	}
-	var p prompt
-	var open []string
-	denied := false // a phrase of the text itself carries the negation
-	for at := 0; at < len(tokens); {
-		found, length := t.match(tokens[at:])
+	if found, length := t.match(tokens); length == len(tokens) && t.heading(found) {
+		return prompt{refusal: say.heading, say: say}
+	}
+	r, ok := t.parse(tokens)
+	if !ok {
+		return prompt{refusal: say.factsOnly, say: say}
+	}
+	t.setAside(&r)
+	if refusal := t.refuse(r.ids, say); refusal != "" {
+		return prompt{refusal: refusal, say: say}
+	}
+	p := prompt{ids: r.ids, negated: r.negated || negated && !r.denied, say: say}
+	p.reason = fmt.Sprintf(say.judged, t.show(p.ids, say, language))
+	if len(r.open) > 0 {
+		p.open = fmt.Sprintf(say.open, strings.Join(r.open, say.comma))
+	}
+	return p
+}
+
+// parse takes the longest phrase that fits at each place; false: some word is unknown.
+func (t *terms) parse(tokens []string) (reading, bool) {
+	var r reading
+	for len(tokens) > 0 {
+		found, length := t.match(tokens)
 		if length == 0 {
-			return prompt{refusal: say.factsOnly, say: say}
+			return r, false
 		}
-		if length == len(tokens) && t.heading(found) {
-			return prompt{refusal: say.heading, say: say}
-		}
-		phrase := tokens[at : at+length]
-		at += length
-		p.negated = p.negated != found.negation
-		denied = denied || t.denies(phrase)
+		phrase := tokens[:length]
+		tokens = tokens[length:]
+		r.negated = r.negated != found.negation
+		r.denied = r.denied || t.denies(phrase)
 		if found.open {
-			open = append(open, joinTerms(phrase))
+			r.open = append(r.open, joinTerms(phrase))
 		}
 		for _, id := range found.facts {
-			if !slices.Contains(p.ids, id) {
-				p.ids = append(p.ids, id)
+			if !slices.Contains(r.ids, id) {
+				r.ids = append(r.ids, id)
+				r.phrases = append(r.phrases, joinTerms(phrase))
 			}
 		}
 	}
-	if refusal := t.refuse(p.ids, say); refusal != "" {
-		return prompt{refusal: refusal, say: say}
+	return r, true
+}
+
+// setAside makes facts open that stand without the fact they go with.
+func (t *terms) setAside(r *reading) {
+	names := map[string]bool{"": true}
+	for _, id := range r.ids {
+		names[t.file.Facts[id-1].Name] = true
 	}
-	p.negated = p.negated || negated && !denied
-	p.say, p.reason = say, fmt.Sprintf(say.judged, t.show(p.ids, say, language))
-	if len(open) > 0 {
-		p.open = fmt.Sprintf(say.open, strings.Join(open, say.comma))
+	var kept []int64
+	for i, id := range r.ids {
+		if fact := t.file.Facts[id-1]; fact.Else != "open" || names[fact.With] {
+			kept = append(kept, id)
+		} else if !slices.Contains(r.open, r.phrases[i]) {
+			r.open = append(r.open, r.phrases[i])
+		}
 	}
-	return p
+	r.ids = kept
 }
 
 // match finds the longest phrase at the start of the tokens; length 0: none.

@@ -16,6 +16,7 @@ facts:
   - {name: head, group: region, show: {en: head, zh: 头部}}
   - {name: toy, group: kind}
   - {name: ball, group: ball, with: toy}
+  - {name: left, group: side, with: toy, else: open}
 terms:
   - {facts: [ct], words: [CT, computed tomography]}
   - {facts: [xr], words: [x-ray, X线片]}
@@ -24,6 +25,7 @@ terms:
   - {facts: [head], words: [head, 头颅]}
   - {facts: [toy], words: [toy]}
   - {facts: [ball], words: [ball]}
+  - {facts: [left], words: [left, 左侧]}
 headings: [region]
 filler: [the, of, a, is, this, with, 的, 为]
 open: [with contrast, without contrast, 增强]
@@ -61,10 +63,13 @@ func TestTermsReadStatements(t *testing.T) {
 		{"CT of the head without contrast", []int64{1, 4}, false, "without contrast"},
 		{"头颅CT增强", []int64{4, 1}, false, "增强"},
 		{"a toy with a ball", []int64{5, 6}, false, ""},
+		{"a toy, left", []int64{5, 7}, false, ""},
+		{"CT of the left chest", []int64{1, 3}, false, "left"},
+		{"左侧胸部CT", []int64{3, 1}, false, "左侧"},
 		{"CT CT CT", []int64{1}, false, ""},
 	} {
 		language := "en"
-		if strings.ContainsAny(c.text, "胸头是") {
+		if strings.ContainsAny(c.text, "胸头是左") {
 			language = "zh-CN"
 		}
 		p := tokenizer.encode(Statement{Text: c.text, Language: language})
@@ -86,6 +91,7 @@ func TestTermsRefuse(t *testing.T) {
 		{"", "en", english.factsOnly},
 		{"the of a", "en", english.factsOnly},
 		{"a ball", "en", english.factsOnly}, // goes with the toy only
+		{"left", "en", english.factsOnly},
 		{"CT of the head, CT of the chest", "en", english.several},
 		{"Chest:", "en", english.heading},
 		{"胸部", "zh", chinese.heading},
@@ -127,6 +133,7 @@ func TestTermFilesThatContradictThemselves(t *testing.T) {
 		"unknown fact":  "schema: 1\nterms: [{facts: [a], words: [b]}]",
 		"word twice":    "schema: 1\nfacts: [{name: a, group: g}]\nterms: [{facts: [a], words: [b, B]}]",
 		"empty word":    "schema: 1\nfiller: ['...']",
+		"strange else":  "schema: 1\nfacts: [{name: a, group: g, else: open}]",
 		"goes with air": "schema: 1\nfacts: [{name: a, group: g, with: b}]",
 	} {
 		m := Manifest{Text: TextSpec{Files: map[string]string{"terms": "t"}}}
@@ -155,7 +162,7 @@ func FuzzTerms(f *testing.F) {
 			t.Fatalf("refusal %q with ids %v", p.refusal, p.ids)
 		}
 		for _, id := range p.ids {
-			if id < 1 || id > 6 {
+			if id < 1 || id > 7 {
 				t.Fatalf("id %d is no fact", id)
 			}
 		}

@@ -9,7 +9,14 @@ import phantoms
 from network import HEADS, Heads, Vision
 from pictures import SIZE, normalise, prepare
 
-RARE = 6          # a picture from the DICOM samples counts as this many
+
+def times(row):
+    """How often a picture comes in an epoch: rare kinds more often."""
+    if row['group'].startswith('dicom'):
+        return 4
+    scarce = row['sequence'] in ('t1', 'dwi') or (row['modality'], row['region']) == ('ct', 'head')
+    return 3 if scarce else 1
+
 
 
 def targets(row):
@@ -47,8 +54,8 @@ class Batches:
         kind = lambda r: r['group'] if r.get('made') or r['group'].startswith('mricron') else 'real'
         self.pools = {}
         for i, r in enumerate(rows):
-            self.pools.setdefault(kind(r), []).extend([i] * (RARE if r['group'].startswith('dicom') else 1))
-        self.share = {'real': None, 'mricron:ch2': 40, 'made:phantom': 110, 'made:ultrasound': 30, 'made:stranger': 45}
+            self.pools.setdefault(kind(r), []).extend([i] * (times(r) if kind(r) == 'real' else 1))
+        self.share = {'real': None, 'mricron:ch2': 40, 'made:phantom': 90, 'made:ultrasound': 20, 'made:stranger': 40}
 
     def epoch(self, size):
         picks = []
