@@ -205,9 +205,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // handlers, whose contexts and data end at once.
 func (s *Server) Close() error {
 	s.stopAccepting()
-	s.cancel()
 	s.gate.dismiss()
 	s.gate.interruptSilent(-1)
+	s.cancel()
 	return nil
 }
 
