@@ -24,6 +24,9 @@ func (k *checker) contrast() {
 			if m.kind == "modality" && m.has("contrast") && with == nil {
 				with, withN, withC = &m.hit, s.N, d.clause
 			}
+			if m.english == "enhancement" && with == nil && s.Section != "technique" && !d.clause.otherContrast() {
+				with, withN, withC = &m.hit, s.N, d.clause
+			}
 			if m.kind != "contrast" {
 				continue
 			}
@@ -70,10 +73,10 @@ func (c *clause) deniedAt(i int) bool {
 
 // afterContrast: 'no enhancement following contrast' says it was given.
 func (c *clause) afterContrast(i int) bool {
-	first := strings.ToLower(c.word(i))
+	first := c.lower(i)
 	before := ""
 	if i > 0 {
-		before = strings.ToLower(c.word(i - 1))
+		before = c.lower(i - 1)
 	}
 	return slices.Contains([]string{"post", "after", "following", "postcontrast"}, first) || slices.Contains([]string{"after", "following"}, before)
 }
@@ -81,7 +84,7 @@ func (c *clause) afterContrast(i int) bool {
 // otherContrast: the agent went elsewhere than into a vein: a joint, the spinal canal, the bowel.
 func (c *clause) otherContrast() bool {
 	for i := range c.tokens {
-		switch strings.ToLower(c.word(i)) {
+		switch c.lower(i) {
 		case "oral", "rectal", "intrathecal", "arthrogram", "arthrography", "myelogram", "myelography", "bowel", "joint", "barium", "gastrografin", "residual", "口":
 			return true
 		}

@@ -1,6 +1,9 @@
 package report
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // clause is a sentence, or a statement cut out of one, with everything the lexicon knows about it.
 type clause struct {
@@ -79,6 +82,8 @@ func (c *clause) insideTerm(from, to int) bool {
 }
 
 func (c *clause) word(i int) string { return c.text[c.tokens[i].start:c.tokens[i].end] }
+
+func (c *clause) lower(i int) string { return strings.ToLower(c.word(i)) }
 
 // mark tells whether token i is one of the given marks.
 func (c *clause) mark(i int, marks string) bool {

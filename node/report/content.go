@@ -117,7 +117,7 @@ func (k *checker) criticalMissing() {
 		}
 		for i := range d.mentions {
 			m := &d.mentions[i]
-			if m.has("critical") && !m.denied && !d.questioned(m) && !k.concluded(m.concept) {
+			if d.grave(m) && !m.denied && !k.concluded(m.concept) {
 				k.flag("CRIT-001", s.N, k.name(m.concept))
 			}
 		}
@@ -146,28 +146,42 @@ func (k *checker) refersBack() bool {
 	return false
 }
 
-// questioned: the mention is a subject of measurement technique or of a negated cause, not a finding:
-// 'hemorrhage' in 'hemorrhagic' is another word; 'dissection' may be surgical.
-func (d *detail) questioned(m *mention) bool {
-	if m.english == "aortic dissection" {
-		return d.names("modality") || d.clause.hasWord([]string{"axillary", "neck", "node", "nodal", "surgical", "flap"}) && !d.clause.hasWord([]string{"aortic", "aorta", "flap"})
+// grave: the finding must reach the impression; bleeding is grave inside the head.
+func (d *detail) grave(m *mention) bool {
+	if m.has("critical") {
+		return true
 	}
-	return false
+	o := d.organOf(m)
+	return (m.english == "hemorrhage" || m.english == "hematoma") && o != nil && o.region == "head" && o.english != "calvarium"
 }
 
 // concluded: the impression names the finding, a kind of it, or what it is a kind of, in whatever polarity.
 func (k *checker) concluded(c *concept) bool {
-	for i := range k.r.Statements {
-		if k.r.Statements[i].Section != "impression" && k.r.Statements[i].Section != "addendum" {
-			continue
-		}
-		for _, m := range k.r.details[i].mentions {
-			if m.kind == "finding" && (k.lex.related(m.concept, c) || m.isa != "" && m.isa == c.isa || alike(m.english, c.english)) {
-				return true
-			}
+	if k.named == nil {
+		k.named = k.concludedFindings()
+	}
+	for m := range k.named {
+		if related(m, c) || m.isa != "" && m.isa == c.isa || alike(m.english, c.english) {
+			return true
 		}
 	}
 	return false
+}
+
+// concludedFindings is the set of findings that impression and addenda name.
+func (k *checker) concludedFindings() map[*concept]bool {
+	out := map[*concept]bool{}
+	for i := range k.r.Statements {
+		if s := k.r.Statements[i].Section; s != "impression" && s != "addendum" {
+			continue
+		}
+		for _, m := range k.r.details[i].mentions {
+			if m.kind == "finding" {
+				out[m.concept] = true
+			}
+		}
+	}
+	return out
 }
 
 // families of names under which an impression may sum a finding up.
@@ -184,34 +198,23 @@ func alike(a, b string) bool {
 	return slices.ContainsFunc(families, func(f []string) bool { return slices.Contains(f, a) && slices.Contains(f, b) })
 }
 
-// CONTRA-001: the findings affirm what the impression, or another statement, denies at the same place.
+// claim is a finding that a statement affirms.
+type claim struct {
+	lesion
+	statement *Statement
+}
+
+// CONTRA-001: one section affirms what the other denies at the same place.
 func (k *checker) contradiction() {
-	type claim struct {
-		n       int
-		text    string
-		m       *mention
-		organ   *mention
-		section string
-	}
-	var affirmed []claim
+	affirmed := k.claims()
 	k.observed(func(s *Statement, d *detail) bool {
-		for i := range d.mentions {
-			m := &d.mentions[i]
-			if m.kind == "finding" && !m.denied && deniable(m) && !d.aged() && !d.clause.ruling() {
-				affirmed = append(affirmed, claim{s.N, s.Text, m, d.organOf(m), s.Section})
-			}
-		}
-		return true
-	})
-	k.observed(func(s *Statement, d *detail) bool {
-		for i := range d.mentions {
-			m := &d.mentions[i]
-			if m.kind != "finding" || !m.denied || d.qualified(i) {
+		for _, q := range d.lesions {
+			if !q.denied || d.qualified(q.at) {
 				continue
 			}
 			for _, a := range affirmed {
-				if a.n != s.N && (a.section != s.Section) && a.m.concept == m.concept && k.samePlace(m, d.organOf(m), a.m, a.organ) {
-					k.flag("CONTRA-001", max(s.N, a.n), k.name(m.concept), quote(a.text))
+				if a.statement.Section != s.Section && a.finding == q.finding && k.samePlace(&q, &a.lesion) {
+					k.flag("CONTRA-001", max(s.N, a.statement.N), k.name(q.finding), quote(a.statement.Text))
 					return true
 				}
 			}
@@ -220,11 +223,28 @@ func (k *checker) contradiction() {
 	})
 }
 
+// claims lists the findings affirmed without reserve that are definite enough to be contradicted.
+func (k *checker) claims() []claim {
+	var out []claim
+	k.observed(func(s *Statement, d *detail) bool {
+		if d.aged() || d.clause.ruling() {
+			return true
+		}
+		for _, l := range d.lesions {
+			if !l.denied && l.finding != unnamed && deniable(l.finding) {
+				out = append(out, claim{l, s})
+			}
+		}
+		return len(out) < maxConclusions
+	})
+	return out
+}
+
 // deniable findings are definite enough that 'there is none' contradicts 'there is one'.
-func deniable(m *mention) bool {
-	return m.has("critical") || slices.Contains([]string{"pleural effusion", "fracture", "pericardial effusion", "consolidation", "pneumonia",
+func deniable(c *concept) bool {
+	return c.has("critical") || slices.Contains([]string{"pleural effusion", "fracture", "pericardial effusion", "consolidation", "pneumonia",
 		"hydronephrosis", "gallstone", "kidney stone", "ascites", "appendicitis", "cardiomegaly", "mass", "nodule", "stone", "effusion",
-		"bowel obstruction", "compression fracture", "dislocation", "aneurysm", "tear", "infarct", "acute infarct", "lymphadenopathy", "hematoma", "cyst", "polyp"}, m.english)
+		"bowel obstruction", "compression fracture", "dislocation", "aneurysm", "tear", "infarct", "acute infarct", "lymphadenopathy", "hematoma", "cyst", "polyp"}, c.english)
 }
 
 // ruling: the clause weighs a finding rather than reporting it.
@@ -239,7 +259,7 @@ func (d *detail) qualified(i int) bool {
 		return true
 	}
 	for j := max(0, m.from-8); j < len(c.tokens) && j < m.to+6; j++ {
-		switch strings.ToLower(c.word(j)) {
+		switch c.lower(j) {
 		case "other", "additional", "new", "acute", "significant", "large", "suspicious", "dominant", "discrete", "solid", "definite", "displaced",
 			"obstructing", "obstructive", "further", "enhancing", "residual", "recurrent", "gross", "focal", "second", "another", "malignant", "appreciable",
 			"enlarged", "bulky", "sizable", "frank", "drainable", "otherwise", "remaining", "elsewhere", "remainder", "calcified", "noncalcified", "intrahepatic",
@@ -250,26 +270,19 @@ func (d *detail) qualified(i int) bool {
 	return false
 }
 
-// samePlace: sides and organs agree as far as both are said; a general denial covers every place of its own region.
-func (k *checker) samePlace(denied *mention, deniedOrgan *mention, affirmed *mention, affirmedOrgan *mention) bool {
+// samePlace: sides and organs agree as far as both are said; a denial without an organ covers every place
+// of a finding that has a region of its own (pleural effusion), not of one that may sit anywhere (cyst).
+func (k *checker) samePlace(denied, affirmed *lesion) bool {
 	if denied.side != sideNone && denied.side != sideBoth && denied.side != affirmed.side {
 		return false
 	}
-	if deniedOrgan != nil && deniedOrgan.has("generic") || affirmedOrgan != nil && affirmedOrgan.has("generic") {
+	if denied.organ != nil && denied.organ.has("generic") || affirmed.organ != nil && affirmed.organ.has("generic") {
 		return false
 	}
-	if affirmed.region != "-" && affirmed.within != "" && deniedOrgan == nil {
-		return true
+	if denied.organ == nil || affirmed.organ == nil {
+		return denied.finding.region != "-" || denied.finding.has("critical") && denied.organ == affirmed.organ
 	}
-	switch {
-	case deniedOrgan == nil && affirmedOrgan == nil:
-		return denied.region != "-" || denied.has("critical")
-	case deniedOrgan == nil:
-		return denied.region != "-"
-	case affirmedOrgan == nil:
-		return denied.region != "-"
-	}
-	return k.lex.partOf(affirmedOrgan.concept, deniedOrgan.concept)
+	return partOf(affirmed.organ, denied.organ)
 }
 
 // removals: words that say an organ was taken out, and the organ.
@@ -290,7 +303,7 @@ func (k *checker) removedOrgan() {
 		if !k.removed(r.words) {
 			continue
 		}
-		organ := &k.lex.concepts[k.lex.byName[r.organ]]
+		organ := k.lex.named(r.organ)
 		k.observed(func(s *Statement, d *detail) bool {
 			for i := range d.mentions {
 				m := &d.mentions[i]
@@ -308,18 +321,29 @@ func (k *checker) removedOrgan() {
 	}
 }
 
-// removed: findings or impression say so in as many words, without hedging.
+// removed: some statement about the past or an absence says so in as many words, without hedging.
 func (k *checker) removed(words []string) bool {
-	for i := range k.r.Statements {
-		s := &k.r.Statements[i]
-		if s.Recommendation || s.Uncertain {
-			continue
-		}
-		t := strings.ToLower(s.Text)
-		past := s.Historical || s.Comparison || strings.Contains(t, "absent") || strings.Contains(t, "removed") || strings.Contains(t, "post") || strings.Contains(t, "缺如")
-		if past && slices.ContainsFunc(words, func(w string) bool { return strings.Contains(t, w) }) && !s.Negated && !strings.Contains(t, "partial") {
+	for _, t := range k.pastTexts() {
+		if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(t, w) }) {
 			return true
 		}
 	}
 	return false
+}
+
+// pastTexts lists, in lower case, the statements that tell of operations and of organs that are gone.
+func (k *checker) pastTexts() []string {
+	if k.past != nil {
+		return k.past
+	}
+	k.past = []string{}
+	for i := range k.r.Statements {
+		s := &k.r.Statements[i]
+		t := strings.ToLower(s.Text)
+		gone := s.Historical || s.Comparison || strings.Contains(t, "absent") || strings.Contains(t, "removed") || strings.Contains(t, "post") || strings.Contains(t, "缺如")
+		if gone && !s.Recommendation && !s.Uncertain && !s.Negated && !strings.Contains(t, "partial") {
+			k.past = append(k.past, t)
+		}
+	}
+	return k.past
 }

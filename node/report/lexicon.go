@@ -29,10 +29,11 @@ type Lexicon struct {
 // concept is one row of terms.tsv.
 type concept struct {
 	id, kind, region string
-	english, chinese string // preferred names
-	within           string // the organ it is part of or sits in, by preferred English name
-	isa              string // the finding it is a kind of
-	twin             string // its counterpart on the other side: left and right atrium
+	english, chinese string   // preferred names
+	within           string   // the organ it is part of or sits in, by preferred English name
+	isa              string   // the finding it is a kind of
+	twin             string   // its counterpart on the other side: left and right atrium
+	up, kindOf       *concept // within and isa, resolved; nil for none
 	flags            []string
 }
 
@@ -94,6 +95,12 @@ func NewLexicon(own []OwnTerm) (*Lexicon, error) {
 			set.mark(l.internAll(p), int32(kind))
 		}
 	}
+	for _, row := range rows("cues.tsv", 3) {
+		for _, p := range splitList(row[2]) {
+			ids := l.internAll(p)
+			l.colours.widen(ids)
+		}
+	}
 	for _, row := range rows("regions.tsv", 4) {
 		l.regions[row[0]] = region{row[1], row[2], splitList(row[3])}
 	}
@@ -106,7 +113,24 @@ func NewLexicon(own []OwnTerm) (*Lexicon, error) {
 			l.addPhrase(&l.headings, p, int32(len(l.sections)-1))
 		}
 	}
+	l.resolve()
 	return l, nil
+}
+
+// resolve turns the names in within and isa into concepts.
+func (l *Lexicon) resolve() {
+	for i := range l.concepts {
+		c := &l.concepts[i]
+		c.up, c.kindOf = l.named(c.within), l.named(c.isa)
+	}
+}
+
+// named is the concept of a preferred English name, nil for none.
+func (l *Lexicon) named(english string) *concept {
+	if i, ok := l.byName[english]; ok {
+		return &l.concepts[i]
+	}
+	return nil
 }
 
 func (t OwnTerm) validate() error {

@@ -76,7 +76,7 @@ func (c *clause) unitAt(i int) (string, int) {
 	if i >= len(c.tokens) {
 		return "", i
 	}
-	w := strings.ToLower(c.word(i))
+	w := c.lower(i)
 	if c.tokens[i].class == classHan && i+1 < len(c.tokens) {
 		if two := w + c.word(i+1); lengths[two] > 0 {
 			return two, i + 2
@@ -113,7 +113,7 @@ func (c *clause) times(i int) int {
 // priorSize: the words just before the number put it in the past.
 func (c *clause) priorSize(i int) bool {
 	for j := i - 1; j >= 0 && j >= i-6; j-- {
-		switch strings.ToLower(c.word(j)) {
+		switch c.lower(j) {
 		case "previously", "prior", "previous", "formerly", "was", "were", "from", "versus", "vs", "原", "前":
 			return true
 		case ",", "，", ";":

@@ -94,14 +94,23 @@ func (k *checker) foreignResult() {
 	if len(k.exam.modalities) == 0 {
 		return
 	}
+	titles := k.titles()
 	k.observed(func(s *Statement, d *detail) bool {
 		m := d.openingModality()
-		if m != nil && !carries(k.exam.modalities, m.modality()) && !ambiguousMR(d.clause, m) &&
-			d.names("finding", "normal") && !k.titled(m.modality()) {
+		if m != nil && !k.mayTell(m.modality()) && !ambiguousMR(d.clause, m) &&
+			d.names("finding", "normal") && !titles[m.modality()] {
 			k.flag("MOD-002", s.N, k.name(m.concept), k.imageModality())
 		}
 		return true
 	})
+}
+
+// mayTell: the study is of the modality, or of one that is read together with it: mammograms with ultrasound.
+func (k *checker) mayTell(modality string) bool {
+	if carries(k.exam.modalities, modality) {
+		return true
+	}
+	return modality == "US" && slices.Contains(k.exam.modalities, "MG") || modality == "MG" && slices.Contains(k.exam.modalities, "US")
 }
 
 // openingModality is the modality that is the subject of the statement: first, or after body part and article only.
@@ -127,7 +136,7 @@ var resultWords = strings.Fields("shows show demonstrates demonstrate reveals re
 // examination of another day 'showed'.
 func (d *detail) resultFollows(at int) bool {
 	for i := at; i < len(d.clause.tokens) && i < at+10; i++ {
-		switch w := strings.ToLower(d.clause.word(i)); {
+		switch w := d.clause.lower(i); {
 		case slices.Contains([]string{"was", "were", "showed", "revealed", "demonstrated", "from", "on", "dated"}, w):
 			return false
 		case slices.Contains(resultWords, w):
@@ -137,14 +146,18 @@ func (d *detail) resultFollows(at int) bool {
 	return false
 }
 
-// titled: the report's own title or technique names the modality.
-func (k *checker) titled(modality string) bool {
-	found := false
+// titles is the set of modalities that the report's own title and technique name.
+func (k *checker) titles() map[string]bool {
+	out := map[string]bool{}
 	k.described(func(_ *Statement, d *detail) bool {
-		found = slices.ContainsFunc(d.mentions, func(m mention) bool { return m.kind == "modality" && m.modality() == modality })
-		return !found
+		for _, m := range d.mentions {
+			if m.kind == "modality" {
+				out[m.modality()] = true
+			}
+		}
+		return true
 	})
-	return found
+	return out
 }
 
 // MOD-003: words only another modality uses, in a report that never names that modality.
@@ -155,7 +168,7 @@ func (k *checker) foreignWords() {
 	k.observed(func(s *Statement, d *detail) bool {
 		for _, m := range d.mentions {
 			owner := m.sign()
-			if owner == "" || carries(k.exam.modalities, owner) || k.named(owner) {
+			if owner == "" || k.mayTell(owner) || k.names(owner) {
 				continue
 			}
 			k.flag("MOD-003", s.N, d.clause.spanText(m.hit), owner, k.imageModality())
@@ -180,14 +193,19 @@ func (c *concept) sign() string {
 	return ""
 }
 
-// named: the report names the modality anywhere, as when a lesion is followed up from an ultrasound.
-func (k *checker) named(modality string) bool {
-	for i := range k.r.details {
-		if slices.ContainsFunc(k.r.details[i].mentions, func(m mention) bool { return m.kind == "modality" && m.modality() == modality }) {
-			return true
+// names: the report names the modality anywhere, as when a lesion is followed up from an ultrasound.
+func (k *checker) names(modality string) bool {
+	if k.modalities == nil {
+		k.modalities = map[string]bool{}
+		for i := range k.r.details {
+			for _, m := range k.r.details[i].mentions {
+				if m.kind == "modality" {
+					k.modalities[m.modality()] = true
+				}
+			}
 		}
 	}
-	return false
+	return k.modalities[modality]
 }
 
 // MOD-004: the order's modality is not that of the images.

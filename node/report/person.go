@@ -46,12 +46,21 @@ func (d *detail) innocent(m *mention) bool {
 	return m.has("male") && slices.ContainsFunc(d.mentions, func(o mention) bool { return o.english == "fetus" })
 }
 
-var kin = strings.Fields("mother father sister brother aunt uncle daughter son wife husband grandmother grandfather maternal paternal cousin niece partner 母 父 姐 妹 兄 弟 妻")
+var kin = setOf("mother father sister brother aunt uncle daughter son wife husband grandmother grandfather maternal paternal cousin niece partner 母 父 姐 妹 兄 弟 妻")
+
+// setOf makes a set of the words of a list.
+func setOf(words string) map[string]bool {
+	out := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		out[w] = true
+	}
+	return out
+}
 
 // relatives: the clause speaks of someone else.
 func (c *clause) relatives() bool {
 	for i := range c.tokens {
-		if slices.Contains(kin, strings.ToLower(strings.TrimSuffix(c.word(i), "'s"))) {
+		if kin[strings.TrimSuffix(c.lower(i), "'s")] {
 			return true
 		}
 	}
@@ -82,12 +91,12 @@ func (c *clause) statedSex() string {
 	for i := range c.tokens {
 		if _, next := c.ageAt(i); next > 0 {
 			for j := next; j < len(c.tokens) && j < next+4; j++ {
-				if s := sexWords[strings.ToLower(c.word(j))]; s != "" {
+				if s := sexWords[c.lower(j)]; s != "" {
 					return s
 				}
 			}
 		}
-		if s := sexWords[strings.ToLower(c.word(i))]; s != "" && i > 0 && slices.Contains(agedWords, strings.ToLower(c.word(i-1))) {
+		if s := sexWords[c.lower(i)]; s != "" && i > 0 && slices.Contains(agedWords, c.lower(i-1)) {
 			return s
 		}
 		if s := c.chineseSex(i); s != "" {
@@ -138,10 +147,10 @@ func (c *clause) ageAt(i int) (years, next int) {
 	if err != nil || n > 130 {
 		return 0, 0
 	}
-	w := strings.ToLower(c.word(i + 1))
+	w := c.lower(i + 1)
 	third := ""
 	if i+2 < len(c.tokens) {
-		third = strings.ToLower(c.word(i + 2))
+		third = c.lower(i + 2)
 	}
 	switch {
 	case w == "岁":
@@ -184,7 +193,7 @@ func (k *checker) age() {
 // pastAge: 'at age 40', 'diagnosed when 40 years old', 'for a 40-year-old' speak of another time or of norms.
 func (c *clause) pastAge(i, next int) bool {
 	for j := max(0, i-4); j < i; j++ {
-		switch strings.ToLower(c.word(j)) {
+		switch c.lower(j) {
 		case "at", "age", "aged", "when", "since", "for", "until", "bone", "normal", "average", "typical", "骨", "时", "自":
 			return true
 		}

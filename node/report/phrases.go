@@ -33,6 +33,26 @@ func (p *phrases) mark(ids []int32, bits int32) {
 	p.leaves[node] = leaf{value: p.leaves[node].value | bits}
 }
 
+// widen gives a marked phrase the bits of the phrases inside it: 'clinical correlation recommended' is
+// vague by itself and advice by its first words.
+func (p *phrases) widen(ids []int32) {
+	node := p.node(ids)
+	v, marked := p.leaves[node]
+	if !marked {
+		return
+	}
+	tokens := make([]token, len(ids))
+	for i := range ids {
+		end := len(ids)
+		if i == 0 {
+			end--
+		}
+		bits, _ := p.longest(ids[i:end], tokens[i:end])
+		v.value |= bits
+	}
+	p.leaves[node] = v
+}
+
 // node walks to the end of a sequence and builds the path where it is missing.
 func (p *phrases) node(ids []int32) int32 {
 	node := int32(0)

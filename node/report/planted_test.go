@@ -38,7 +38,7 @@ var faults = []fault{
 }
 
 func TestPlantedFaults(t *testing.T) {
-	bases := append(append(realEnglish(t), realChinese(t)...), realMessages(t)...)
+	bases := append(append(append(realEnglish(t), realChinese(t)...), realMessages(t)...), ownReports(t)...)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	caught, planted := 0, 0
 	for _, f := range faults {

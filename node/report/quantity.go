@@ -48,7 +48,7 @@ func (d *detail) counted(i int) int {
 
 // small reads a whole number from 1 to 12 that is not part of a measurement, level or date.
 func (c *clause) small(i int) int {
-	if n := numerals[strings.ToLower(c.word(i))]; n > 0 {
+	if n := numerals[c.lower(i)]; n > 0 {
 		return n
 	}
 	n := c.int(i)
@@ -67,8 +67,8 @@ func (c *clause) small(i int) int {
 // betweenNounPhrase: only adjectives and nouns stand between number and noun.
 func (c *clause) betweenNounPhrase(from, to int) bool {
 	for i := from; i < to; i++ {
-		switch w := strings.ToLower(c.word(i)); {
-		case c.tokens[i].class != classWord, slices.Contains(verbs, w):
+		switch w := c.lower(i); {
+		case c.tokens[i].class != classWord, verbs[w]:
 			return false
 		case slices.Contains([]string{"of", "in", "the", "with", "to", "or", "month", "months", "week", "weeks", "day", "days", "year", "years", "view", "views", "cm", "mm"}, w):
 			return false
@@ -77,7 +77,7 @@ func (c *clause) betweenNounPhrase(from, to int) bool {
 	return true
 }
 
-func (c *clause) plural(i int) bool { return strings.HasSuffix(strings.ToLower(c.word(i)), "s") }
+func (c *clause) plural(i int) bool { return strings.HasSuffix(c.lower(i), "s") }
 
 // quantity is a count or a size of a lesion at a place.
 type quantity struct {
@@ -109,7 +109,7 @@ func (k *checker) quantities(section string) []quantity {
 					q.side = o.side
 				}
 			}
-			if len(d.measures) == 1 && !d.measures[0].prior && d.onlyLesion(i) {
+			if len(d.measures) == 1 && !d.measures[0].prior && d.onlyLesion(i) && !d.clause.distance(d.measures[0].from) {
 				q.size = d.measures[0]
 				q.text = d.clause.measureText(q.size)
 			}
@@ -117,17 +117,22 @@ func (k *checker) quantities(section string) []quantity {
 				out = append(out, q)
 			}
 		}
-		return true
+		return len(out) < maxConclusions
 	})
 	return out
 }
 
-// organOf is the place of finding m: its own or the statement's carried one.
+// organOf is the place of finding m: the one beside it or the statement's carried one, unless m's kind has
+// a place of its own and they are not it.
 func (d *detail) organOf(m *mention) *mention {
+	o := d.carried
 	if m.organ >= 0 {
-		return &d.mentions[m.organ]
+		o = &d.mentions[m.organ]
 	}
-	return d.carried
+	if o != nil && m.within != "" && o.english != m.within && o.within != m.within && o.kind != "region" {
+		return nil
+	}
+	return o
 }
 
 // onlyLesion: no other countable finding could own the statement's measurement.
@@ -146,10 +151,10 @@ func (c *clause) measureText(m measure) string {
 
 // sameLesion: one lesion under one name at one place, as far as both say.
 func (k *checker) sameLesion(a, b *quantity) bool {
-	if !k.lex.related(a.lesion, b.lesion) || a.side != b.side {
+	if !related(a.lesion, b.lesion) || a.side != b.side {
 		return false
 	}
-	return a.organ == nil || b.organ == nil || k.lex.related(a.organ, b.organ) || a.organ.region == b.organ.region && a.organ.kind == "region"
+	return a.organ == nil || b.organ == nil || related(a.organ, b.organ) || a.organ.region == b.organ.region && a.organ.kind == "region"
 }
 
 // NUM-001: both sections count the same lesion and differ.
@@ -208,7 +213,7 @@ func (k *checker) sameLesionBySize(f, q *quantity) bool {
 	if k.sameLesion(f, q) {
 		return true
 	}
-	return f.organ != nil && q.organ != nil && f.side == q.side && k.lex.related(f.organ, q.organ)
+	return f.organ != nil && q.organ != nil && f.side == q.side && related(f.organ, q.organ)
 }
 
 // sizesNear is every length of the findings, in millimetres, that is not said of another organ than q's.
@@ -236,7 +241,7 @@ func (k *checker) elsewhere(d *detail, q *quantity) bool {
 		m := &d.mentions[i]
 		if m.place() {
 			places++
-			if k.lex.related(m.concept, q.organ) || m.has("generic") || m.kind == "region" {
+			if related(m.concept, q.organ) || m.has("generic") || m.kind == "region" {
 				return false
 			}
 		}
@@ -251,6 +256,9 @@ func closeTo(a, b float64) bool { return math.Abs(a-b) <= max(1, 0.11*max(a, b))
 func (k *checker) units() {
 	k.observed(func(s *Statement, d *detail) bool {
 		for _, m := range d.measures {
+			if d.clause.distance(m.from) {
+				continue
+			}
 			text := d.clause.measureText(m)
 			if m.mixed() {
 				k.flag("UNIT-002", s.N, text)
@@ -262,6 +270,24 @@ func (k *checker) units() {
 		}
 		return true
 	})
+}
+
+// distance: 'a polyp at 35 cm', 'within 4 cm of', '距乳头3cm' tell where, not how large.
+func (c *clause) distance(i int) bool {
+	for j := max(0, i-2); j < i; j++ {
+		if slices.Contains([]string{"at", "within", "from", "above", "below"}, c.lower(j)) {
+			return true
+		}
+	}
+	for j := max(0, i-6); j < i; j++ {
+		if c.word(j) == "at" && i-j <= 5 && c.tokens[j+1].class == classNumber {
+			return true
+		}
+		if c.word(j) == "距" || c.word(j) == "离" {
+			return true
+		}
+	}
+	return false
 }
 
 // mixed: within one product a unit of length jumps a hundredfold or more, or the values do so unexplained.

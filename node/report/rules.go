@@ -49,14 +49,14 @@ func (rs Rules) Check(r *Report, f Facts) []Finding {
 	k := &checker{r: r, f: &f, lex: r.lex, rules: rs}
 	k.exam = k.lex.examOf(&f)
 	for _, rule := range []func(*checker){
-		(*checker).examinedSide, (*checker).orderedSide, (*checker).impressionSide, (*checker).impossibleSide,
+		(*checker).examinedSide, (*checker).orderedSide, (*checker).impressionSide, (*checker).impossibleSide, (*checker).passedOver,
 		(*checker).foreignPart, (*checker).titlePart, (*checker).orderedPart,
 		(*checker).titleModality, (*checker).foreignResult, (*checker).foreignWords, (*checker).orderedModality,
 		(*checker).sexOrgans, (*checker).statedSex, (*checker).identity,
 		(*checker).contrast, (*checker).views, (*checker).series, (*checker).comparisonDates,
 		(*checker).counts, (*checker).sizes, (*checker).units, (*checker).age,
 		(*checker).content, (*checker).normalImpression, (*checker).criticalMissing,
-		(*checker).contradiction, (*checker).removedOrgan,
+		(*checker).contradiction, (*checker).removedOrgan, (*checker).lobes, (*checker).levels,
 	} {
 		rule(k)
 	}
@@ -65,16 +65,25 @@ func (rs Rules) Check(r *Report, f Facts) []Finding {
 
 // checker is one run over a report.
 type checker struct {
-	r     *Report
-	f     *Facts
-	lex   *Lexicon
-	rules Rules
-	exam  exam
-	out   []Finding
+	r          *Report
+	f          *Facts
+	lex        *Lexicon
+	rules      Rules
+	exam       exam
+	named      map[*concept]bool // findings of the impression, nil until asked for
+	modalities map[string]bool   // modalities the report names, nil until asked for
+	past       []string          // what pastTexts lists
+	out        []Finding
 }
+
+// maxFindings bounds the output: a text with more slips than this is no report.
+const maxFindings = 200
 
 // flag fires a rule once per statement; args fill {1}, {2}, … of its text.
 func (k *checker) flag(id string, statement int, args ...string) {
+	if len(k.out) == maxFindings {
+		return
+	}
 	table := ruleTable()
 	i := slices.IndexFunc(table, func(r Rule) bool { return r.ID == id })
 	rule := &table[i]

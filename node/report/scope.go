@@ -46,7 +46,7 @@ func (c *clause) denyAhead(n int) {
 func (c *clause) denyBack(n int) {
 	start := 0
 	for _, s := range c.scopes[:n] {
-		if s.cue&(cueStop|cuePseudo) != 0 && s.cue&cueContinue == 0 {
+		if s.cue&(cueStop|cuePseudo) != 0 && s.cue&cueContinue == 0 && s.to < c.scopes[n].from {
 			start = s.to
 		}
 	}
@@ -71,14 +71,14 @@ var subjects = strings.Fields("the he she it there this these they his her patie
 
 // newSubject: ', the patient remained stable' is no longer the list that a negation opened.
 func (c *clause) newSubject(i int) bool {
-	if i < len(c.tokens) && slices.Contains(conjunctions, strings.ToLower(c.word(i))) {
+	if i < len(c.tokens) && slices.Contains(conjunctions, c.lower(i)) {
 		i++
 	}
-	if i >= len(c.tokens) || !slices.Contains(subjects, strings.ToLower(c.word(i))) {
+	if i >= len(c.tokens) || !slices.Contains(subjects, c.lower(i)) {
 		return false
 	}
 	for ; i < len(c.tokens) && !c.mark(i, ",;"); i++ {
-		if slices.Contains(verbs, strings.ToLower(c.word(i))) {
+		if verbs[c.lower(i)] {
 			return true
 		}
 	}

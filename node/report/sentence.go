@@ -6,13 +6,17 @@ import (
 	"unicode/utf8"
 )
 
+// maxSentence is the longest sentence in bytes: what goes on longer is cut, so that the work on one
+// sentence, which grows with its square, stays bounded.
+const maxSentence = 4096
+
 // sentences cuts a paragraph at the ends of its sentences. Spans are trimmed and never empty.
 func sentences(text string, start, end int) []line {
 	var out []line
 	from := start
 	for i := start; i < end; {
 		r, size := utf8.DecodeRuneInString(text[i:end])
-		if endsHere(text, from, i, end, r) {
+		if endsHere(text, from, i, end, r) || i-from > maxSentence {
 			i = closeQuotes(text, i+size, end)
 			out = appendSpan(out, text, from, i)
 			from = i

@@ -81,18 +81,19 @@ type lesion struct {
 	organ   *concept // nil when unsaid
 	side    side
 	denied  bool
+	at      int // index of its mention
 }
 
-// lesions lists what a statement says of findings and devices. Where it uses none the lexicon knows and
+// findLesions lists what a statement says of findings and devices. Where it uses none the lexicon knows and
 // calls nothing normal, its organs stand for something unnamed.
-func (d *detail) lesions() []lesion {
+func (d *detail) findLesions() []lesion {
 	var out []lesion
 	for i := range d.mentions {
 		m := &d.mentions[i]
 		if m.kind != "finding" && m.kind != "device" {
 			continue
 		}
-		l := lesion{finding: m.concept, side: m.side, denied: m.denied}
+		l := lesion{finding: m.concept, side: m.side, denied: m.denied, at: i}
 		if o := d.organOf(m); o != nil {
 			l.organ = o.concept
 			if o.side != sideNone {
@@ -109,7 +110,7 @@ func (d *detail) lesions() []lesion {
 	}
 	for i := range d.mentions {
 		if m := &d.mentions[i]; m.place() && m.side != sideNone {
-			out = append(out, lesion{finding: unnamed, organ: m.concept, side: m.side})
+			out = append(out, lesion{finding: unnamed, organ: m.concept, side: m.side, at: i})
 		}
 	}
 	return out
@@ -121,12 +122,9 @@ var unnamed = &concept{kind: "finding", region: "-"}
 // LAT-003: the impression puts a lesion on a side on which the findings affirm nothing of the kind,
 // though they affirm it on the other.
 func (k *checker) impressionSide() {
-	for i := range k.r.Statements {
+	for _, i := range k.concludes() {
 		s, d := &k.r.Statements[i], &k.r.details[i]
-		if s.Section != "impression" || s.Historical || s.Skip == SkipNotImage || d.clause.comparesSides() {
-			continue
-		}
-		for _, q := range d.lesions() {
+		for _, q := range d.lesions {
 			if q.denied || q.finding == unnamed || q.side != sideLeft && q.side != sideRight || !k.onlyOpposite(&q) {
 				continue
 			}
@@ -140,6 +138,24 @@ func (k *checker) impressionSide() {
 	}
 }
 
+// maxConclusions bounds the work of the rules that weigh each statement of the impression against all
+// of the findings.
+const maxConclusions = 100
+
+// concludes lists the statements of the impression that tell of lesions seen today, by index.
+func (k *checker) concludes() []int {
+	var out []int
+	for i := range k.r.Statements {
+		s, d := &k.r.Statements[i], &k.r.details[i]
+		if s.Section == "impression" && !s.Historical && s.Skip != SkipNotImage && len(d.lesions) > 0 && !d.clause.comparesSides() {
+			if out = append(out, i); len(out) == maxConclusions {
+				break
+			}
+		}
+	}
+	return out
+}
+
 // onlyOpposite weighs every statement of the findings: what they affirm of the same organ or lesion must
 // be all on the opposite side. Where organs go by each other's names (lung and pleura, the parts of the
 // brain) the region stands for the organ, unless the very lesion is affirmed or denied of the very organ.
@@ -147,20 +163,21 @@ func (k *checker) onlyOpposite(q *lesion) bool {
 	var exact, same, region tally
 	denied := false
 	for i := range k.r.Statements {
-		s, d := &k.r.Statements[i], &k.r.details[i]
-		if s.Section != "findings" {
+		d := &k.r.details[i]
+		if k.r.Statements[i].Section != "findings" {
 			continue
 		}
-		for _, f := range d.lesions() {
-			alike, kind := k.alikeLesion(&f, q), k.lex.related(f.finding, q.finding)
+		for _, f := range d.lesions {
+			alike, kind := k.alikeLesion(&f, q), related(f.finding, q.finding)
 			switch {
 			case f.denied:
 				denied = denied || alike && kind && (f.side == q.side || f.side == sideBoth)
 			case f.finding.english == "midline shift", f.finding == unnamed && (f.side == sideBoth || len(d.measures) > 0):
 			case f.side == sideNone && (f.organ == nil && q.organ != nil || f.organ != nil && f.organ != q.organ && !kind):
+			case alike && !k.mayBe(f.finding, q.finding):
 			case alike:
 				same.add(f.side, q.side, d)
-				if kind {
+				if kind || f.organ != nil && f.organ == q.organ && f.organ.within != "" {
 					exact.add(f.side, q.side, d)
 				}
 			case f.region() == q.region():
@@ -191,15 +208,29 @@ func (t *tally) add(side, wanted side, d *detail) {
 
 func (t tally) onlyOpposite() bool { return t.opposite && !t.own }
 
-// alikeLesion: the same organ where both name one, else the same lesion.
+// alikeLesion: the same organ where both are known, else the same lesion.
 func (k *checker) alikeLesion(f, q *lesion) bool {
-	if f.organ != nil && q.organ != nil && !f.organ.has("generic") && !q.organ.has("generic") {
-		return k.lex.related(f.organ, q.organ) || f.organ.twin != "" && (f.organ.twin == q.organ.english || q.organ.twin == f.organ.english) || k.lex.related(f.finding, q.finding) && f.finding.within == q.finding.within && q.finding.within != ""
+	a, b := f.place(), q.place()
+	if a == nil || b == nil || a.has("generic") || b.has("generic") {
+		return related(f.finding, q.finding)
 	}
-	if q.organ != nil && k.lex.related(f.finding, q.organ) || f.organ != nil && k.lex.related(q.finding, f.organ) {
+	switch {
+	case related(a, b), a.twin != "" && a.twin == b.english:
 		return true
+	case a.kind == "region" || b.kind == "region":
+		return a.region == b.region
 	}
-	return k.lex.related(f.finding, q.finding)
+	return false
+}
+
+// vagueLesions may be called by a more telling name in the impression.
+var vagueLesions = []string{"", "lesion", "mass", "nodule", "opacity", "low density", "high density", "abnormal density", "abnormality", "hypoechoic lesion",
+	"hyperechoic lesion", "anechoic lesion", "high signal", "low signal", "enhancement", "enlargement", "dilatation", "thickening", "abnormal uptake",
+	"fluid collection", "neoplasm", "swelling", "narrowing", "filling defect", "infection", "edema", "degeneration", "deformity", "compression"}
+
+// mayBe: one of two findings is vague enough to be the other, or they are of one kind.
+func (k *checker) mayBe(a, b *concept) bool {
+	return related(a, b) || slices.Contains(vagueLesions, a.english) || slices.Contains(vagueLesions, b.english) || a.kind == "device" || b.kind == "device"
 }
 
 // region is where the lesion sits, by its organ or by itself; "" when neither says.
@@ -217,24 +248,18 @@ func fluid(region string) bool {
 }
 
 // related: the same concept, or one within or a kind of the other.
-func (l *Lexicon) related(a, b *concept) bool {
-	return a == b || l.partOf(a, b) || l.partOf(b, a)
-}
+func related(a, b *concept) bool { return partOf(a, b) || partOf(b, a) }
 
-// partOf: a is a kind of b, or in=… leads from a up to b.
-func (l *Lexicon) partOf(a, b *concept) bool {
-	if a.isa != "" && a.isa == b.english {
+// partOf: a is b, a kind of b, or sits in b through at most three organs.
+func partOf(a, b *concept) bool {
+	if a.kindOf == b && b != nil {
 		return true
 	}
-	for range 4 {
+	for n := 0; n < 4 && a != nil; n++ {
 		if a == b {
 			return true
 		}
-		up, ok := l.byName[a.within]
-		if !ok {
-			break
-		}
-		a = &l.concepts[up]
+		a = a.up
 	}
 	return false
 }
@@ -264,4 +289,78 @@ func (k *checker) wrongSide(s *Statement, d *detail, i int) {
 		return
 	}
 	k.flag("LAT-004", s.N, k.sideName(p.side), k.name(m.concept), k.sideName(m.side))
+}
+
+// LAT-005: the findings describe an organ on both sides, slight on one and marked on the other, and the
+// impression names it on the slight side only.
+func (k *checker) passedOver() {
+	for _, i := range k.concludes() {
+		s, d := &k.r.Statements[i], &k.r.details[i]
+		for _, q := range d.lesions {
+			organ := q.place()
+			if q.denied || organ == nil || fluid(organ.region) || q.side != sideLeft && q.side != sideRight {
+				continue
+			}
+			if k.slightHere(organ, q.side) && !k.concludedOn(organ, q.side.opposite()) {
+				k.flag("LAT-005", s.N, k.sideName(q.side), k.name(organ), k.sideName(q.side.opposite()))
+				break
+			}
+		}
+	}
+}
+
+// place is the organ a lesion sits in, by name or by its kind; nil when unknown.
+func (q *lesion) place() *concept {
+	if q.organ != nil {
+		return q.organ
+	}
+	return q.finding.up
+}
+
+// slightHere: everything affirmed of the organ on this side is slight, and something on the other is not.
+func (k *checker) slightHere(organ *concept, here side) bool {
+	slight, marked := false, false
+	for i := range k.r.Statements {
+		d := &k.r.details[i]
+		if k.r.Statements[i].Section != "findings" {
+			continue
+		}
+		for _, f := range d.lesions {
+			if f.denied || f.place() != organ {
+				continue
+			}
+			mild := d.mild(f.finding)
+			switch {
+			case f.side == here && mild:
+				slight = true
+			case f.side != here.opposite():
+				return false
+			default:
+				marked = marked || !mild
+			}
+		}
+	}
+	return slight && marked
+}
+
+// mild: the finding is said to be slight or is so by its kind.
+func (d *detail) mild(f *concept) bool {
+	return f.has("minor") || slices.ContainsFunc(d.mentions, func(m mention) bool {
+		return m.kind == "attribute" && (m.english == "mild" || m.english == "small")
+	})
+}
+
+// concludedOn: the impression says something of the organ on that side, on both or on none.
+func (k *checker) concludedOn(organ *concept, there side) bool {
+	for i := range k.r.Statements {
+		if k.r.Statements[i].Section != "impression" {
+			continue
+		}
+		for _, f := range k.r.details[i].lesions {
+			if o := f.place(); o == nil && !f.denied && f.side != there.opposite() || o != nil && related(o, organ) && f.side != there.opposite() {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -67,7 +67,7 @@ func (c *clause) joint(i int) int {
 	} else if c.tokens[i].class != classWord {
 		return 0
 	}
-	if next < len(c.tokens) && slices.Contains(conjunctions, strings.ToLower(c.word(next))) {
+	if next < len(c.tokens) && slices.Contains(conjunctions, c.lower(next)) {
 		next++
 	}
 	if next == i || next >= len(c.tokens) {
@@ -141,7 +141,7 @@ func separableEnglish(left, right *clause) bool {
 
 // subordinate: the clause only sets the scene for the next one.
 func (c *clause) subordinate() bool {
-	switch strings.ToLower(c.word(0)) {
+	switch c.lower(0) {
 	case "if", "when", "although", "though", "since", "because", "as", "given", "while", "after", "in", "on", "at", "within", "along", "for", "by", "with", "due", "from":
 		return true
 	}
@@ -217,12 +217,12 @@ func (c *clause) endsDenied() bool {
 	return false
 }
 
-var verbs = strings.Fields("is are was were has have had shows show showed demonstrates demonstrate demonstrated reveals reveal revealed " +
+var verbs = setOf("is are was were has have had shows show showed demonstrates demonstrate demonstrated reveals reveal revealed " +
 	"appears appear appeared measures measure measured remains remain remained contains contain extends extend there's seems seem")
 
 func (c *clause) verb() bool {
 	for i := range c.tokens {
-		if c.tokens[i].class == classWord && slices.Contains(verbs, strings.ToLower(c.word(i))) {
+		if c.tokens[i].class == classWord && verbs[c.lower(i)] {
 			return true
 		}
 	}
@@ -231,7 +231,7 @@ func (c *clause) verb() bool {
 
 // subject: the clause opens with a subject of its own rather than a pronoun or a verb.
 func (c *clause) subject() bool {
-	w := strings.ToLower(c.word(0))
+	w := c.lower(0)
 	switch w {
 	case "there", "no", "the", "a", "an", "both", "some", "mild", "small", "multiple":
 		return true

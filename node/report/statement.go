@@ -38,6 +38,7 @@ type detail struct {
 	clause   *clause
 	mentions []mention
 	measures []measure
+	lesions  []lesion
 	carried  *mention // the organ of an earlier statement of the same paragraph, where this one names none
 	title    bool
 }
@@ -53,6 +54,7 @@ func (l *Lexicon) appendStatement(r *Report, p paragraph, c *clause) {
 	s.Language = languageOf(countScripts(s.Text))
 	d := detail{clause: c, mentions: c.mentions(), measures: c.measures(), title: p.title}
 	d.carry(r)
+	d.lesions = d.findLesions()
 	s.Terms = terms(p.text, &d)
 	s.colour(&d)
 	s.Skip = skip(p, &s, &d)

@@ -23,7 +23,7 @@ func swapSides(s string) string {
 }
 
 func TestSwap(t *testing.T) {
-	bases := append(append(realEnglish(t), realChinese(t)...), realMessages(t)...)
+	bases := append(append(append(realEnglish(t), realChinese(t)...), realMessages(t)...), ownReports(t)...)
 	hit, n := 0, 0
 	for _, b := range bases {
 		r := Read(b.blocks)
