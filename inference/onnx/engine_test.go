@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"concord/inference"
 )
@@ -197,7 +198,47 @@ func TestPackOnDiskIsTheSame(t *testing.T) {
 	}
 }
 
-func TestRunStopsWithItsContext(t *testing.T) {
+// A graph with external data loads from a folder, and says what is wrong when it cannot.
+func TestExternalData(t *testing.T) {
+	dir := t.TempDir()
+	files := pack(t, map[string]string{"score.onnx": "external/score.onnx"})
+	for name, file := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), file.Data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := inference.Open(context.Background(), inference.Dir(dir), engine(t)); err == nil {
+		t.Error("the weights are missing: accepted")
+	}
+	data, err := os.ReadFile(filepath.Join("..", "testdata", "external", "score.data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "score.data"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	model, err := inference.Open(context.Background(), inference.Dir(dir), engine(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	scores, err := model.Score(context.Background(), []*inference.Encoded{encode(t, model, 255)}, []inference.Statement{{Text: "high", Language: "en"}})
+	if err != nil || scores[0][0].Label != inference.Yes {
+		t.Errorf("%+v, %v", scores, err)
+	}
+}
+
+// A run that would take minutes ends when its context does.
+func TestRunIsStopped(t *testing.T) {
+	model := open(t, map[string]string{"vision.onnx": "vision_slow.onnx"})
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	if _, err := model.EncodeImage(ctx, flat(1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestRunDoesNotStartAfterItsContext(t *testing.T) {
 	model := open(t, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

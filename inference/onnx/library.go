@@ -49,7 +49,8 @@ var library struct {
 	path string // empty: not loaded
 }
 
-// loadLibrary loads ONNX Runtime and returns where it came from. A failed try may be repeated.
+// loadLibrary loads ONNX Runtime and returns where it came from. A failed try may be repeated. Its own log is
+// quiet: every error comes back from the call that met it.
 func loadLibrary() (string, error) {
 	library.Lock()
 	defer library.Unlock()
@@ -58,7 +59,7 @@ func loadLibrary() (string, error) {
 	}
 	path := findLibrary()
 	ort.SetSharedLibraryPath(path)
-	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
+	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
 		return "", fmt.Errorf("onnx: cannot load ONNX Runtime (%s): run make test or make demo once (both fetch it), put %s beside the executable, or set %s to its path: %w",
 			path, libraryName, LibraryVariable, err)
 	}

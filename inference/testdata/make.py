@@ -4,11 +4,12 @@
 Needs Debian's python3-pil, python3-numpy and python3-onnx."""
 import hashlib
 import json
+import os
 
 import numpy as np
 import onnx
 import PIL
-from onnx import TensorProto, helper
+from onnx import TensorProto, external_data_helper, helper
 from PIL import Image
 
 
@@ -46,8 +47,8 @@ def i64(name, *shape):
 
 
 def constant(name, values, kind=TensorProto.FLOAT):
-    values = np.asarray(values)
-    return helper.make_tensor(name, kind, values.shape, values.ravel().tolist())
+    values = np.asarray(values, helper.mapping.TENSOR_TYPE_TO_NP_TYPE[kind])
+    return helper.make_tensor(name, kind, values.shape, values.tobytes(), raw=True)
 
 
 def visions():
@@ -63,6 +64,30 @@ def visions():
                          helper.make_node('Sub', ['flat', 'flat'], ['zero']),
                          helper.make_node('Div', ['zero', 'zero'], ['image_tokens'])],
           [pixels], [f32('image_tokens', 'B', 1, 1)], [constant('shape', [-1, 1, 1], TensorProto.INT64)])
+
+
+def slow():
+    """Counts to a thousand million before it answers: a run to be stopped."""
+    body = helper.make_graph(
+        [helper.make_node('Identity', ['go_on'], ['go_on_out']), helper.make_node('Add', ['v', 'step'], ['v_out'])], 'body',
+        [i64('n'), helper.make_tensor_value_info('go_on', TensorProto.BOOL, []), f32('v', 'B')],
+        [helper.make_tensor_value_info('go_on_out', TensorProto.BOOL, []), f32('v_out', 'B')], [constant('step', [1.0])])
+    graph('vision_slow', [helper.make_node('ReduceMean', ['pixel_values'], ['mean'], axes=[1, 2, 3], keepdims=0),
+                          helper.make_node('Loop', ['count', 'true', 'mean'], ['end'], body=body),
+                          helper.make_node('Reshape', ['end', 'shape'], ['image_tokens'])],
+          [f32('pixel_values', 'B', 1, 8, 8)], [f32('image_tokens', 'B', 1, 1)],
+          [constant('count', 10**9, TensorProto.INT64), constant('true', True, TensorProto.BOOL),
+           constant('shape', [-1, 1, 1], TensorProto.INT64)])
+
+
+def external():
+    """The score graph with its weights in a file of its own, as large models have them."""
+    proto = onnx.load('score.onnx')
+    os.makedirs('external', exist_ok=True)
+    for tensor in proto.graph.initializer:
+        if tensor.name == 'sides':
+            external_data_helper.set_external_data(tensor, 'score.data')
+    onnx.save(proto, 'external/score.onnx')
 
 
 def scores():
@@ -85,3 +110,5 @@ def scores():
 resizes()
 visions()
 scores()
+slow()
+external()
