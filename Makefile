@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 export CGO_ENABLED := 1
 FUZZTIME ?= 10s
-# The part of the bench's full data that is used: 1 takes 1.3 GB and half an hour.
+# The part of the bench's full data (1.2 GB) that is used.
 SCALE ?= 0.2
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 
