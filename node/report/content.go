@@ -213,7 +213,7 @@ func (k *checker) contradiction() {
 				continue
 			}
 			for _, a := range affirmed {
-				if a.statement.Section != s.Section && a.finding == q.finding && k.samePlace(&q, &a.lesion) {
+				if a.statement.Section != s.Section && (a.finding == q.finding || a.finding.kindOf == q.finding) && k.samePlace(&q, &a.lesion) {
 					k.flag("CONTRA-001", max(s.N, a.statement.N), k.name(q.finding), quote(a.statement.Text))
 					return true
 				}
@@ -276,13 +276,14 @@ func (k *checker) samePlace(denied, affirmed *lesion) bool {
 	if denied.side != sideNone && denied.side != sideBoth && denied.side != affirmed.side {
 		return false
 	}
-	if denied.organ != nil && denied.organ.has("generic") || affirmed.organ != nil && affirmed.organ.has("generic") {
+	a, b := affirmed.place(), denied.place()
+	if a != nil && a.has("generic") || b != nil && b.has("generic") {
 		return false
 	}
-	if denied.organ == nil || affirmed.organ == nil {
-		return denied.finding.region != "-" || denied.finding.has("critical") && denied.organ == affirmed.organ
+	if a == nil || b == nil {
+		return denied.finding.region != "-" || denied.finding.has("critical") && a == b
 	}
-	return partOf(affirmed.organ, denied.organ)
+	return partOf(a, b)
 }
 
 // removals: words that say an organ was taken out, and the organ.
@@ -340,8 +341,9 @@ func (k *checker) pastTexts() []string {
 	for i := range k.r.Statements {
 		s := &k.r.Statements[i]
 		t := strings.ToLower(s.Text)
-		gone := s.Historical || s.Comparison || strings.Contains(t, "absent") || strings.Contains(t, "removed") || strings.Contains(t, "post") || strings.Contains(t, "缺如")
-		if gone && !s.Recommendation && !s.Uncertain && !s.Negated && !strings.Contains(t, "partial") {
+		absent := strings.Contains(t, "absent") || strings.Contains(t, "缺如")
+		gone := absent || !s.Negated && (s.Historical || s.Comparison || strings.Contains(t, "removed") || strings.Contains(t, "post"))
+		if gone && !s.Recommendation && !s.Uncertain && !strings.Contains(t, "partial") {
 			k.past = append(k.past, t)
 		}
 	}

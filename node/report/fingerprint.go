@@ -8,7 +8,7 @@ import (
 
 // Fingerprint is a stable digest of what a report says of its patient, by which the copy of one
 // patient's report under another's name is found. Case, blanks, punctuation and layout do not count,
-// and statements about history, technique or earlier images are left out. It is "" for a report that
+// and only findings, impression and addenda do. It is "" for a report that
 // says nothing particular (all normal, or too short), since such texts are rightly alike.
 func (r *Report) Fingerprint() string {
 	h := sha256.New()
@@ -29,7 +29,6 @@ func (r *Report) Fingerprint() string {
 				size++
 			}
 		}
-		h.Write([]byte{0})
 	}
 	if particular < 2 || size < 40 {
 		return ""

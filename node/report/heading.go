@@ -58,6 +58,9 @@ func headingPlace(text string, tokens []token, i int) bool {
 		return true
 	}
 	prev := text[tokens[i-1].start:tokens[i-1].end]
+	if tokens[i].upper && tokens[i].end-tokens[i].start >= 4 && !tokens[i-1].upper {
+		return true // capitals after small letters
+	}
 	return strings.Contains(".。；;!]】[【", prev) || prev == ":" && tokens[i].upper
 }
 

@@ -8,57 +8,57 @@ import (
 
 var sideWords = regexp.MustCompile(`(?i)\b(left|right)\b|[左右]`)
 
+// TestSwappedSides turns the side round in each statement of real impressions that names one, where the
+// findings name that side too. Part of these slips nobody could notice from the text: the findings are
+// bilateral, say nothing of the lesion, or the side is a direction. The figure is printed; the gate only
+// keeps it from falling.
+func TestSwappedSides(t *testing.T) {
+	caught, n := 0, 0
+	for _, base := range append(append(append(realEnglish(t), realChinese(t)...), realMessages(t)...), ownReports(t)...) {
+		r := Read(base.blocks)
+		findings := ""
+		for _, st := range r.Statements {
+			if st.Section == "findings" {
+				findings += strings.ToLower(st.Text)
+			}
+		}
+		for _, st := range r.Statements {
+			words := sideWords.FindAllString(st.Text, -1)
+			if st.Section != "impression" || !st.Judge || st.Negated || len(words) != 1 || !strings.Contains(findings, strings.ToLower(words[0])) {
+				continue
+			}
+			n++
+			s := base.clone()
+			text := base.blocks[st.Block].Text
+			s.blocks[st.Block].Text = text[:st.Start] + swapSides(st.Text) + text[st.End:]
+			for _, f := range Check(Read(s.blocks), s.facts) {
+				if f.Code == "CC101" {
+					caught++
+					break
+				}
+			}
+		}
+	}
+	t.Logf("%d of %d swapped sides caught", caught, n)
+	if caught*2 < n {
+		t.Errorf("fewer than half of the swapped sides are caught")
+	}
+}
+
 func swapSides(s string) string {
 	return sideWords.ReplaceAllStringFunc(s, func(w string) string {
-		switch strings.ToLower(w) {
+		switch w {
 		case "left":
 			return "right"
 		case "right":
 			return "left"
+		case "Left":
+			return "Right"
+		case "Right":
+			return "Left"
 		case "左":
 			return "右"
 		}
 		return "左"
 	})
-}
-
-func TestSwap(t *testing.T) {
-	bases := append(append(append(realEnglish(t), realChinese(t)...), realMessages(t)...), ownReports(t)...)
-	hit, n := 0, 0
-	for _, b := range bases {
-		r := Read(b.blocks)
-		s := b.clone()
-		fnd := ""
-		for i := range r.Statements {
-			if r.Statements[i].Section == "findings" {
-				fnd += r.Statements[i].Text
-			}
-		}
-		for i := len(r.Statements) - 1; i >= 0; i-- {
-			st := &r.Statements[i]
-			if st.Section != "impression" || !st.Judge || st.Negated || !sideWords.MatchString(st.Text) || strings.Contains(st.Text, "left ventric") || strings.Contains(st.Text, "Left ventric") {
-				continue
-			}
-			both := len(sideWords.FindAllString(st.Text, -1))
-			if both != 1 || !strings.Contains(strings.ToLower(fnd), strings.ToLower(sideWords.FindString(st.Text))) {
-				continue
-			}
-			n++
-			bl := &s.blocks[st.Block]
-			old := bl.Text
-			bl.Text = bl.Text[:st.Start] + swapSides(st.Text) + bl.Text[st.End:]
-			out := Check(Read(s.blocks), s.facts)
-			ok := false
-			for _, f := range out {
-				ok = ok || f.Code == "CC101"
-			}
-			if ok {
-				hit++
-			} else {
-				t.Logf("MISS %s %s", b.id, swapSides(st.Text))
-			}
-			bl.Text = old
-		}
-	}
-	t.Logf("%d of %d", hit, n)
 }

@@ -1,0 +1,218 @@
+package report
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// check reads one block per section and returns the rules that fire.
+func check(f Facts, blocks ...Block) []string {
+	if f.AgeYears == 0 {
+		f.AgeYears = -1
+	}
+	var out []string
+	for _, x := range Check(Read(blocks), f) {
+		out = append(out, x.Rule)
+	}
+	return out
+}
+
+func TestRules(t *testing.T) {
+	yes, no := true, false
+	for _, c := range []struct {
+		name   string
+		facts  Facts
+		blocks []Block
+		want   string // rules, in order, joined by blanks
+	}{
+		{"side against the header", Facts{Modalities: []string{"DX"}, BodyParts: []string{"KNEE"}, Laterality: []string{"R"}}, []Block{{"findings", "No fracture of the left patella."}}, "LAT-001"},
+		{"comparison with the other side", Facts{BodyParts: []string{"KNEE"}, Laterality: []string{"R"}}, []Block{{"findings", "The right knee is swollen compared to the left knee."}}, ""},
+		{"both sides imaged", Facts{BodyParts: []string{"KNEE"}, Laterality: []string{"R", "L"}}, []Block{{"findings", "No fracture of the left patella."}}, ""},
+		{"a side means nothing on a chest", Facts{BodyParts: []string{"CHEST"}, Laterality: []string{"R"}}, []Block{{"findings", "Left pleural effusion."}}, ""},
+		{"side of the order", Facts{Procedure: "XR WRIST LT 2V", BodyParts: []string{"WRIST"}, Laterality: []string{"R"}}, []Block{{"findings", "No fracture."}}, "LAT-002"},
+		{"letter in the description", Facts{StudyDescription: "L KNEE 2V", Laterality: []string{"R"}}, []Block{{"findings", "No fracture."}}, "LAT-002"},
+		{"coding scheme L is no side", Facts{Procedure: "DRX^右膝关节正侧位^L", Laterality: []string{"R"}}, []Block{{"findings", "右膝关节未见骨折。"}}, ""},
+		{"impression side", Facts{}, []Block{{"findings", "右肾见结石。左肾未见结石。"}, {"impression", "左肾结石。"}}, "LAT-003 CONTRA-001"},
+		{"lesions on both sides", Facts{}, []Block{{"findings", "Cyst in the right kidney. Cyst in the left kidney."}, {"impression", "Left renal cyst."}}, ""},
+		{"left middle lobe", Facts{}, []Block{{"findings", "左肺中叶见结节。"}}, "LAT-004"},
+		{"right upper and left lower", Facts{}, []Block{{"findings", "Nodules in the right middle lobe and the left lower lobe."}}, ""},
+		{"foreign statement", Facts{Modalities: []string{"CR"}, BodyParts: []string{"KNEE"}}, []Block{{"findings", "The liver is normal."}}, "PART-001"},
+		{"next region", Facts{Modalities: []string{"CT"}, BodyParts: []string{"CHEST"}}, []Block{{"findings", "The liver is normal."}}, ""},
+		{"whole body", Facts{Modalities: []string{"PT"}, BodyParts: []string{"WHOLEBODY"}}, []Block{{"findings", "No uptake in the knees."}}, ""},
+		{"title part", Facts{Modalities: []string{"CT"}, BodyParts: []string{"CHEST"}}, []Block{{"", "EXAM: CT of the brain.\nFINDINGS: Normal."}}, "PART-002"},
+		{"order part", Facts{Procedure: "CT HEAD", BodyParts: []string{"KNEE"}}, []Block{{"findings", "No fracture."}}, "PART-003"},
+		{"title modality", Facts{Modalities: []string{"CR"}}, []Block{{"", "EXAM: MRI of the chest.\nFINDINGS: No effusion."}}, "MOD-001"},
+		{"a prior of another modality", Facts{Modalities: []string{"CR"}}, []Block{{"comparison", "MRI of the chest."}, {"findings", "As seen on the prior CT, the nodule is unchanged."}}, ""},
+		{"result of another modality", Facts{Modalities: []string{"MR"}}, []Block{{"impression", "胸部CT未见明显异常。"}}, "MOD-002"},
+		{"words of another modality", Facts{Modalities: []string{"CT"}}, []Block{{"findings", "肝右叶见T2WI高信号。"}}, "MOD-003"},
+		{"order modality", Facts{Modalities: []string{"CT"}, Procedure: "MRI BRAIN"}, []Block{{"findings", "No hemorrhage in the brain."}}, "MOD-004"},
+		{"PET/CT carries CT", Facts{Modalities: []string{"PT", "CT"}}, []Block{{"", "EXAM: CT of the chest.\nFINDINGS: No effusion."}}, ""},
+		{"prostate in a woman", Facts{Sex: "F"}, []Block{{"findings", "前列腺增大。"}}, "SEX-001"},
+		{"posterior elements are no adnexa", Facts{Sex: "M"}, []Block{{"findings", "腰椎椎体及附件未见骨折。"}}, ""},
+		{"a relative", Facts{Sex: "M"}, []Block{{"history", "His mother had ovarian cancer."}, {"findings", "No mass."}}, ""},
+		{"sex said", Facts{Sex: "M"}, []Block{{"history", "A 45-year-old woman with pain."}, {"findings", "No mass."}}, "SEX-002"},
+		{"sex said in Chinese", Facts{Sex: "M"}, []Block{{"history", "患者，女，45岁，体检。"}, {"findings", "肝未见异常。"}}, "SEX-002"},
+		{"age", Facts{AgeYears: 45}, []Block{{"history", "A 65-year-old man."}, {"findings", "No mass."}}, "AGE-001"},
+		{"age of another time", Facts{AgeYears: 45}, []Block{{"history", "Diagnosed at age 30 years old."}, {"findings", "No mass."}}, ""},
+		{"contrast said", Facts{Modalities: []string{"CT"}, ContrastGiven: &no}, []Block{{"technique", "CT of the abdomen with intravenous contrast."}, {"findings", "The liver is normal."}}, "CON-001"},
+		{"contrast not said", Facts{Modalities: []string{"CT"}, ContrastGiven: &yes}, []Block{{"technique", "CT of the abdomen without contrast."}, {"findings", "The liver is normal."}}, "CON-002"},
+		{"oral contrast", Facts{Modalities: []string{"CT"}, ContrastGiven: &no}, []Block{{"technique", "CT of the abdomen with oral contrast."}, {"findings", "The liver is normal."}}, ""},
+		{"plain order", Facts{Modalities: []string{"CT"}, Procedure: "上腹部CT平扫"}, []Block{{"findings", "肝右叶结节，增强扫描明显强化。"}}, "CON-001"},
+		{"view", Facts{Modalities: []string{"DX"}, ViewPositions: []string{"PA"}}, []Block{{"technique", "PA and lateral views of the chest."}, {"findings", "No effusion."}}, "VIEW-001"},
+		{"sequence", Facts{Modalities: []string{"MR"}, SeriesDescriptions: []string{"AX T1", "AX T2", "SAG T2"}}, []Block{{"findings", "DWI未见弥散受限。"}}, "VIEW-002"},
+		{"later comparison", Facts{StudyDate: "20240315"}, []Block{{"comparison", "CT of 04/20/2024."}, {"findings", "No mass."}}, "DATE-001"},
+		{"day and month either way", Facts{StudyDate: "20240315"}, []Block{{"comparison", "CT of 04/02/2024."}, {"findings", "No mass."}}, ""},
+		{"count", Facts{}, []Block{{"findings", "There are three nodules in the right upper lobe."}, {"impression", "Two right upper lobe nodules."}}, "NUM-001"},
+		{"size", Facts{}, []Block{{"findings", "A 4 mm nodule in the right upper lobe."}, {"impression", "14 mm right upper lobe nodule."}}, "SIZE-001"},
+		{"same size in another unit", Facts{}, []Block{{"findings", "A 14 mm nodule in the right upper lobe."}, {"impression", "1.4 cm right upper lobe nodule."}}, ""},
+		{"unit", Facts{}, []Block{{"findings", "The common bile duct measures 6 cm."}}, "UNIT-001"},
+		{"mixed units", Facts{}, []Block{{"findings", "甲状腺右侧叶42*19*14m。"}}, "UNIT-002"},
+		{"empty", Facts{}, []Block{{"findings", ""}, {"impression", " "}}, "VAGUE-001"},
+		{"vague", Facts{}, []Block{{"impression", "大致正常，请结合临床。"}}, "VAGUE-002"},
+		{"normal beside a fracture", Facts{}, []Block{{"findings", "There is a fracture of the left hip."}, {"impression", "Normal study."}}, "NORM-001"},
+		{"critical", Facts{}, []Block{{"findings", "There is a large right pneumothorax. Cyst in the liver."}, {"impression", "Hepatic cyst."}}, "CRIT-001"},
+		{"contradiction", Facts{}, []Block{{"findings", "There is a left pleural effusion."}, {"impression", "No pleural effusion."}}, "CONTRA-001"},
+		{"no acute fracture beside an old one", Facts{}, []Block{{"findings", "Old healed fracture of the left rib."}, {"impression", "No acute fracture."}}, ""},
+		{"removed organ", Facts{}, []Block{{"findings", "The gallbladder is surgically absent."}, {"impression", "Cholelithiasis."}}, "CONTRA-002"},
+		{"lobe", Facts{}, []Block{{"findings", "右肺上叶见结节。"}, {"impression", "右肺下叶结节。"}}, "LOC-001"},
+		{"level", Facts{}, []Block{{"findings", "L4/5椎间盘突出。"}, {"impression", "L3/4椎间盘突出。"}}, "LOC-002"},
+	} {
+		if got := strings.Join(check(c.facts, c.blocks...), " "); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	for _, c := range []struct {
+		a, b Patient
+		want string
+	}{
+		{Patient{Name: "Ou Yang^Min"}, Patient{Name: "OUYANG^MIN"}, ""},
+		{Patient{Name: "Zhang^Wei=张^伟"}, Patient{Name: "张伟^ZHANG WEI"}, ""},
+		{Patient{Name: "Wei^Zhang"}, Patient{Name: "Zhang^Wei"}, ""},
+		{Patient{Name: "李淑誠"}, Patient{Name: "李淑诚"}, ""},
+		{Patient{Name: "MÜLLER^JÖRG"}, Patient{Name: "Mueller^Joerg"}, ""},
+		{Patient{Name: "DOE^JANE^Q^DR"}, Patient{Name: "Doe^Jane"}, ""},
+		{Patient{Name: "DOE^JANE^Q"}, Patient{Name: "DOE^JANE^QUINN"}, ""},
+		{Patient{Name: "张伟"}, Patient{Name: "ZHANG^WEI"}, ""}, // two scripts: not comparable
+		{Patient{Name: "DOE^JANE"}, Patient{Name: "DOE^JOHN"}, "ID-002"},
+		{Patient{Name: "张伟"}, Patient{Name: "张炜"}, "ID-002"},
+		{Patient{Name: "OUYANG^MIN"}, Patient{Name: "OUYANG^MING"}, "ID-002"},
+		{Patient{ID: "000123", Issuer: "A"}, Patient{ID: "123", Issuer: "A&1.2&ISO"}, ""},
+		{Patient{ID: "ABC451155"}, Patient{ID: "451155"}, ""},
+		{Patient{ID: "123", Issuer: "A"}, Patient{ID: "456", Issuer: "B"}, ""},
+		{Patient{ID: "123", Issuer: "A"}, Patient{ID: "456", Issuer: "A"}, "ID-001"},
+		{Patient{ID: "4512"}, Patient{ID: "14512"}, "ID-001"},
+		{Patient{BirthDate: "19700203"}, Patient{BirthDate: "1970-02-03"}, ""},
+		{Patient{BirthDate: "1970"}, Patient{BirthDate: "19700203"}, ""},
+		{Patient{BirthDate: "19700203"}, Patient{BirthDate: "19700302"}, "ID-003"},
+		{Patient{Accession: "CT240312-0156"}, Patient{Accession: "ct2403120156"}, ""},
+		{Patient{Accession: "2024031200001234"}, Patient{Accession: "20240312000012345678"}, ""}, // SH cut at 16
+		{Patient{Accession: "A1"}, Patient{Accession: "A2"}, "ID-004"},
+		{Patient{Sex: "M"}, Patient{Sex: "F"}, "ID-005"},
+		{Patient{Sex: "O"}, Patient{Sex: "F"}, ""},
+	} {
+		got := strings.Join(check(Facts{ImagePatient: c.a, ReportPatient: c.b}, Block{"findings", "No fracture of the hip."}), " ")
+		if got != c.want {
+			t.Errorf("%+v and %+v: %q, want %q", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+// TestIdentityTellsNobody: explanations of identity carry nothing of either patient.
+func TestIdentityTellsNobody(t *testing.T) {
+	a := Patient{ID: "77001", Issuer: "X", Name: "ALPHA^ANNA", BirthDate: "19510203", Accession: "ACC1", Sex: "F"}
+	b := Patient{ID: "88002", Issuer: "X", Name: "BETA^BERT", BirthDate: "19620304", Accession: "ACC2", Sex: "M"}
+	out := Check(Read([]Block{{"findings", "No fracture of the hip."}}), Facts{AgeYears: -1, ImagePatient: a, ReportPatient: b})
+	if len(out) != 5 {
+		t.Fatalf("%d findings, want 5", len(out))
+	}
+	secret := regexp.MustCompile(`(?i)77001|88002|alpha|beta|1951|1962|ACC1|ACC2`)
+	for _, f := range out {
+		if f.Code != "CC105" || f.Severity != "critical" || secret.MatchString(f.Text) {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+func TestRuleTable(t *testing.T) {
+	taken := []string{"CC110", "CC111", "CC112", "CC120", "CC121", "CC122"} // severities and assessments of the SR
+	seen := map[string]bool{}
+	for _, r := range RuleTable() {
+		if seen[r.ID] || slices.Contains(taken, r.Code) || !slices.Contains([]string{"info", "warning", "critical"}, r.Severity) {
+			t.Errorf("%s %s %s", r.ID, r.Code, r.Severity)
+		}
+		seen[r.ID] = true
+		if r.English == "" || r.Chinese == "" || strings.Count(r.textEN, "{") != strings.Count(r.textZH, "{") {
+			t.Errorf("%s: the texts differ in their places", r.ID)
+		}
+	}
+}
+
+func TestRulesSwitch(t *testing.T) {
+	r := Read([]Block{{"findings", "前列腺增大。"}})
+	f := Facts{Sex: "F", AgeYears: -1}
+	if out := (Rules{Off: []string{"SEX-001"}}).Check(r, f); len(out) != 0 {
+		t.Errorf("a rule that is off fires: %v", out)
+	}
+	out := Rules{Severity: map[string]string{"CC104": "info"}}.Check(r, f)
+	if len(out) != 1 || out[0].Severity != "info" || !strings.Contains(out[0].Text, "前列腺") {
+		t.Errorf("%v", out)
+	}
+}
+
+// TestData holds the tables together: what a flag names must exist.
+func TestData(t *testing.T) {
+	l := builtin()
+	for i := range l.concepts {
+		c := &l.concepts[i]
+		for _, name := range []string{c.within, c.isa, c.twin} {
+			if name != "" && l.named(name) == nil && l.regions[name].english == "" {
+				t.Errorf("%s names %q, which is no term", c.id, name)
+			}
+		}
+		if _, known := l.regions[c.region]; !known && c.region != "-" && c.region != "any" {
+			t.Errorf("%s is in region %q, which regions.tsv lacks", c.id, c.region)
+		}
+		if (c.kind == "modality" || c.kind == "sign") && compatible[c.modality()] == nil && c.modality() != "ECG" {
+			t.Errorf("%s: modality %q is in no compatibility list", c.id, c.modality())
+		}
+	}
+	for name := range l.sizes {
+		if l.named(name) == nil {
+			t.Errorf("sizes.tsv: %q is no term", name)
+		}
+	}
+	for id, r := range l.regions {
+		for _, n := range r.neighbours {
+			if _, ok := l.regions[n]; !ok {
+				t.Errorf("regions.tsv: %s borders on %q, which it lacks", id, n)
+			}
+		}
+	}
+	for _, names := range [][]string{lesionNames, importantNames, vagueLesions[1:], levelFindings, lobeNames} {
+		for _, n := range names {
+			if l.named(n) == nil {
+				t.Errorf("the code names %q, which is no term", n)
+			}
+		}
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	a := Read([]Block{{"findings", "Large mass in the left lung. Fracture of the right hip, 3 cm."}}).Fingerprint()
+	b := Read([]Block{{"findings", "large  mass in the left lung.\nFracture of the right hip; 3 cm"}}).Fingerprint()
+	c := Read([]Block{{"findings", "Large mass in the right lung. Fracture of the right hip, 3 cm."}}).Fingerprint()
+	if a == "" || a != b || a == c {
+		t.Errorf("%q %q %q", a, b, c)
+	}
+	if f := Read([]Block{{"findings", "The lungs are clear. The heart is normal. No pleural effusion or pneumothorax."}}).Fingerprint(); f != "" {
+		t.Errorf("a normal report has the fingerprint %q", f)
+	}
+	if d := Read([]Block{{"findings", "右肾结石。"}}).Duplicate(); d.Code != "CC123" || d.Text == "" {
+		t.Errorf("%+v", d)
+	}
+}
