@@ -29,7 +29,8 @@ type termFile struct {
 		Facts []string `yaml:"facts"`
 		Words []string `yaml:"words"`
 	} `yaml:"terms"`
-	Headings []string `yaml:"headings"` // groups of which one bare term is a heading, not a claim
+	About    []string `yaml:"about"`    // filler that speaks of a picture
+	Headings []string `yaml:"headings"` // facts of one such group alone, not about a picture, are a heading
 	Filler   []string `yaml:"filler"`   // says nothing about the picture
 	Open     []string `yaml:"open"`     // claims something that the pack cannot see
 	Negation []string `yaml:"negation"` // turns the statement round
@@ -48,6 +49,7 @@ type terms struct {
 // A meaning is what a phrase stands for.
 type meaning struct {
 	facts    []int64
+	about    bool
 	open     bool
 	negation bool
 }
@@ -101,6 +103,9 @@ func (t *terms) index() error {
 		}
 	}
 	if err := t.add(t.file.Filler, meaning{}); err != nil {
+		return err
+	}
+	if err := t.add(t.file.About, meaning{about: true}); err != nil {
 		return err
 	}
 	if err := t.add(t.file.Open, meaning{open: true}); err != nil {
@@ -170,6 +175,7 @@ type reading struct {
 	ids     []int64
 	phrases []string // that named the facts of ids
 	open    []string // phrases that claim what the pack cannot see
+	about   bool     // some word speaks of a picture
 	negated bool
 	denied  bool // a phrase of the text itself carries the negation
 }
@@ -180,15 +186,12 @@ func (t *terms) read(text string, negated bool, say phrases, language string) pr
 	if len(tokens) > maxTerms {
 		return prompt{refusal: say.tooLong, say: say}
 	}
-	if found, length := t.match(tokens); length == len(tokens) && t.heading(found) {
-		return prompt{refusal: say.heading, say: say}
-	}
 	r, ok := t.parse(tokens)
 	if !ok {
 		return prompt{refusal: say.factsOnly, say: say}
 	}
 	t.setAside(&r)
-	if refusal := t.refuse(r.ids, say); refusal != "" {
+	if refusal := t.refuse(r, say); refusal != "" {
 		return prompt{refusal: refusal, say: say}
 	}
 	p := prompt{ids: r.ids, negated: r.negated || negated && !r.denied, say: say}
@@ -209,6 +212,7 @@ func (t *terms) parse(tokens []string) (reading, bool) {
 		}
 		phrase := tokens[:length]
 		tokens = tokens[length:]
+		r.about = r.about || found.about
 		r.negated = r.negated != found.negation
 		r.denied = r.denied || t.denies(phrase)
 		if found.open {
@@ -251,11 +255,6 @@ func (t *terms) match(tokens []string) (found meaning, length int) {
 	return meaning{}, 0
 }
 
-// heading says whether a phrase that is the whole text is a heading, like 'Chest:'.
-func (t *terms) heading(m meaning) bool {
-	return len(m.facts) == 1 && slices.Contains(t.file.Headings, t.file.Facts[m.facts[0]-1].Group)
-}
-
 // denies says whether a phrase contains a word of negation.
 func (t *terms) denies(phrase []string) bool {
 	for at := range phrase {
@@ -268,27 +267,28 @@ func (t *terms) denies(phrase []string) bool {
 	return false
 }
 
-// refuse says why a set of facts cannot be judged; empty: it can.
-func (t *terms) refuse(ids []int64, say phrases) string {
-	groups := map[string]bool{}
-	names := map[string]bool{"": true}
-	for _, id := range ids {
+// refuse says why the facts of a text cannot be judged; empty: they can.
+func (t *terms) refuse(r reading, say phrases) string {
+	groups, names := map[string]bool{}, map[string]bool{"": true}
+	for _, id := range r.ids {
 		fact := t.file.Facts[id-1]
 		if groups[fact.Group] {
 			return say.several
 		}
 		groups[fact.Group], names[fact.Name] = true, true
 	}
-	for _, id := range ids {
+	for _, id := range r.ids {
 		if !names[t.file.Facts[id-1].With] {
 			return say.factsOnly
 		}
 	}
 	switch {
-	case len(ids) == 0:
+	case len(r.ids) == 0:
 		return say.factsOnly
-	case len(ids) > t.maxIDs:
+	case len(r.ids) > t.maxIDs:
 		return say.tooLong
+	case len(r.ids) == 1 && !r.about && slices.Contains(t.file.Headings, t.file.Facts[r.ids[0]-1].Group):
+		return say.heading
 	}
 	return ""
 }

@@ -26,8 +26,9 @@ terms:
   - {facts: [toy], words: [toy]}
   - {facts: [ball], words: [ball]}
   - {facts: [left], words: [left, 左侧]}
-headings: [region]
+headings: [region, modality]
 filler: [the, of, a, is, this, with, 的, 为]
+about: [picture, this is, 图像]
 open: [with contrast, without contrast, 增强]
 negation: [not, no, without, 不是]
 `
@@ -58,7 +59,8 @@ func TestTermsReadStatements(t *testing.T) {
 		{"胸部X线片", []int64{3, 2}, false, ""},
 		{"This is not a CT of the head", []int64{1, 4}, true, ""},
 		{"This is not a chest without CT", []int64{3, 1}, false, ""}, // two negations
-		{"不是CT", []int64{1}, true, ""},
+		{"图像不是CT", []int64{1}, true, ""},
+		{"The picture is of the chest", []int64{3}, false, ""},
 		{"CT of the head with contrast", []int64{1, 4}, false, "with contrast"},
 		{"CT of the head without contrast", []int64{1, 4}, false, "without contrast"},
 		{"头颅CT增强", []int64{4, 1}, false, "增强"},
@@ -66,10 +68,10 @@ func TestTermsReadStatements(t *testing.T) {
 		{"a toy, left", []int64{5, 7}, false, ""},
 		{"CT of the left chest", []int64{1, 3}, false, "left"},
 		{"左侧胸部CT", []int64{3, 1}, false, "左侧"},
-		{"CT CT CT", []int64{1}, false, ""},
+		{"this is CT CT CT", []int64{1}, false, ""},
 	} {
 		language := "en"
-		if strings.ContainsAny(c.text, "胸头是左") {
+		if strings.ContainsAny(c.text, "胸头图左") {
 			language = "zh-CN"
 		}
 		p := tokenizer.encode(Statement{Text: c.text, Language: language})
@@ -94,6 +96,9 @@ func TestTermsRefuse(t *testing.T) {
 		{"left", "en", english.factsOnly},
 		{"CT of the head, CT of the chest", "en", english.several},
 		{"Chest:", "en", english.heading},
+		{"The left chest", "en", english.heading},
+		{"CT without contrast", "en", english.heading},
+		{"CT CT", "en", english.heading},
 		{"胸部", "zh", chinese.heading},
 		{"CT du crâne", "fr", english.language},
 		{strings.Repeat("CT ", 400), "en", english.tooLong},
@@ -109,7 +114,7 @@ func TestTermsTakeTheCallersNegation(t *testing.T) {
 	tokenizer := smallTokenizer(t)
 	for text, want := range map[string]bool{
 		"CT of the head":                  true,
-		"not a CT":                        true,
+		"not a CT of the chest":           true,
 		"CT of the head without contrast": false,
 	} {
 		if p := tokenizer.encode(Statement{Text: text, Language: "en", Negated: true}); p.negated != want {

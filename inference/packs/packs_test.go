@@ -96,7 +96,7 @@ func TestBuiltinIsSmallAndNotForClinicalUse(t *testing.T) {
 // The phantoms among the goldens: what is planted is known by how they were made.
 func TestBuiltinOnAPhantom(t *testing.T) {
 	scores := judge(t, builtin(t), picture(t, Builtin(), "goldens/phantom1.png"),
-		"en: Phantom.", "en: CT of the head.", "zh: 头颅CT轴位", "en: No pleural effusion.", "zh: 双肺纹理清晰")
+		"en: This is a phantom.", "en: CT of the head.", "zh: 头颅CT轴位", "en: No pleural effusion.", "zh: 双肺纹理清晰")
 	want := []string{inference.Yes, inference.No, inference.No, inference.NotJudged, inference.NotJudged}
 	for i, s := range scores {
 		if s.Label != want[i] || s.Reason == "" {
@@ -108,7 +108,7 @@ func TestBuiltinOnAPhantom(t *testing.T) {
 // A drawing is no radiology: the pack must not call it any modality.
 func TestBuiltinAbstainsOnADrawing(t *testing.T) {
 	for i, s := range judge(t, builtin(t), picture(t, Builtin(), "goldens/drawing.png"),
-		"en: CT.", "en: MRI.", "en: Chest radiograph.", "en: Ultrasound.") {
+		"en: This is a CT.", "en: This is an MRI.", "en: Chest radiograph.", "en: Ultrasound image.") {
 		if s.Label == inference.Yes {
 			t.Errorf("statement %d: %+v", i, s)
 		}
