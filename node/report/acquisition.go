@@ -104,6 +104,7 @@ var viewCodes = map[string][]string{
 	"FRONT": {"AP", "PA", "FRONTAL"},
 	"CC":    {"CC", "FB", "XCCL", "XCC", "RCC", "LCC"},
 	"MLO":   {"MLO", "LMO", "RMLO", "LMLO"},
+	"OBL":   {"OBL", "OBLIQUE", "LPO", "RPO", "LAO", "RAO", "LO", "RO"},
 	"PA":    {"PA"},
 	"AP":    {"AP"},
 }

@@ -33,6 +33,7 @@ type exam struct {
 	regions    []string // from body part, descriptions and order; nil when unknown or the whole body
 	ordered    []string // regions of the order alone
 	header     []string // regions of the body part examined alone
+	named      []string // regions of descriptions and order: people wrote them, so they can be relied on
 	images     side     // the one side the headers mark, sideNone for none or several
 	order      side     // the one side order and descriptions name
 	limb       bool     // the regions are limbs or breasts: a side means the whole examination
@@ -64,11 +65,15 @@ func (l *Lexicon) examOf(f *Facts) exam {
 	e.header = add(f.BodyParts...)
 	e.ordered = add(f.Procedure)
 	e.regions = add(append([]string{f.StudyDescription}, f.SeriesDescriptions...)...)
-	for _, r := range append(slices.Clone(e.header), e.ordered...) {
+	for _, r := range e.ordered {
+		e.regions = appendNew(e.regions, r)
+	}
+	e.named = slices.Clone(e.regions)
+	for _, r := range e.header {
 		e.regions = appendNew(e.regions, r)
 	}
 	if whole {
-		e.regions, e.header, e.ordered = nil, nil, nil
+		e.regions, e.header, e.ordered, e.named = nil, nil, nil, nil
 	}
 	e.limb = len(e.regions) > 0 && !slices.ContainsFunc(e.regions, func(r string) bool { return !slices.Contains(limbRegions, r) })
 	e.images = oneSide(headerSides(f.Laterality))

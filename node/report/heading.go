@@ -148,7 +148,7 @@ func (d *layout) label(text string, tokens []token, ids []int32, i int, ln line)
 // capitalLine is a line of capitals alone: a known heading by its last word, or a label that stays in the text.
 func (d *layout) capitalLine(tokens []token, ids []int32) (piece, int) {
 	last := len(tokens) - 1
-	if v, n := d.lex.headings.longest(ids[last:], tokens[last:]); n > 0 && last > 0 {
+	if v, n := d.lex.headings.longest(ids[last:], tokens[last:]); n > 0 && last > 0 && d.lex.sections[v] != "technique" {
 		return d.knownHeading(tokens, v, len(tokens)), len(tokens)
 	}
 	return piece{}, 0

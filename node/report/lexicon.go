@@ -41,6 +41,7 @@ type concept struct {
 type region struct {
 	english, chinese string
 	neighbours       []string // regions an examination of this one may well show
+	namesakes        []string // regions a title may name for it
 }
 
 // adjacent: an examination of region a may well show region b.
@@ -101,8 +102,8 @@ func NewLexicon(own []OwnTerm) (*Lexicon, error) {
 			l.colours.widen(ids)
 		}
 	}
-	for _, row := range rows("regions.tsv", 4) {
-		l.regions[row[0]] = region{row[1], row[2], splitList(row[3])}
+	for _, row := range rows("regions.tsv", 5) {
+		l.regions[row[0]] = region{row[1], row[2], splitList(row[3]), splitList(row[4])}
 	}
 	for _, row := range rows("sizes.tsv", 3) {
 		l.sizes[row[0]] = [2]float64{decimal(row[1]), decimal(row[2])}

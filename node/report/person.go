@@ -95,6 +95,9 @@ func (c *clause) statedSex() string {
 					return s
 				}
 			}
+			if w := c.wordAfter(next); w == "M" || w == "F" {
+				return w
+			}
 		}
 		if s := sexWords[c.lower(i)]; s != "" && i > 0 && slices.Contains(agedWords, c.lower(i-1)) {
 			return s
@@ -102,6 +105,17 @@ func (c *clause) statedSex() string {
 		if s := c.chineseSex(i); s != "" {
 			return s
 		}
+	}
+	return ""
+}
+
+// wordAfter is the first word at or after token i, marks aside: the M of '50 y.o. M'.
+func (c *clause) wordAfter(i int) string {
+	for i < len(c.tokens) && c.mark(i, ".,") {
+		i++
+	}
+	if i < len(c.tokens) {
+		return c.word(i)
 	}
 	return ""
 }
@@ -159,7 +173,7 @@ func (c *clause) ageAt(i int) (years, next int) {
 		return n, i + 3
 	case w == "yo" || w == "y" && third == "o":
 		return n, i + 3
-	case w == "y" && third == "/":
+	case w == "y" && (third == "/" || third == ".") && i+3 < len(c.tokens) && c.lower(i+3) == "o":
 		return n, i + 4
 	case w == "yearold":
 		return n, i + 2

@@ -103,9 +103,9 @@ func (k *checker) titlePart() {
 				fits = fits || m.place() && m.region == "any" && m.kind == "region"
 				continue
 			}
-			if k.near(k.exam.regions, m.region) {
+			if k.titled(m.region) {
 				fits = true
-			} else if first == nil && !m.has("loose") && k.titleOf(s, d) {
+			} else if first == nil && (!m.has("loose") || m.kind == "region") && k.titleOf(s, d) {
 				first, n = m, s.N
 			}
 		}
@@ -114,6 +114,17 @@ func (k *checker) titlePart() {
 	if first != nil && !fits {
 		k.flag("PART-002", n, k.regionNames([]string{first.region}), k.regionNames(k.exam.regions))
 	}
+}
+
+// titled: a title may name the region for this examination. The body part of the header is often a
+// default of the machine, so beside it neighbours will do.
+func (k *checker) titled(region string) bool {
+	if len(k.exam.named) == 0 {
+		return k.near(k.exam.regions, region)
+	}
+	return slices.ContainsFunc(k.exam.regions, func(r string) bool {
+		return r == region || slices.Contains(k.lex.regions[r].namesakes, region)
+	})
 }
 
 // titleOf: the statement names an examination: a modality or view together with a body part.

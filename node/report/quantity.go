@@ -24,6 +24,9 @@ var numerals = map[string]int{"one": 1, "single": 1, "solitary": 1, "two": 2, "t
 // counted finds the number that counts finding i: 'three pulmonary nodules', '2枚结节'; 0 for none.
 func (d *detail) counted(i int) int {
 	c, m := d.clause, &d.mentions[i]
+	if n := c.countBehind(m.to); n > 0 {
+		return n
+	}
 	for j := m.from - 1; j >= 0 && j >= m.from-6; j-- {
 		if c.mark(j, ",，;；.。()（）:：") || c.word(j) == "and" {
 			return 0
@@ -33,7 +36,7 @@ func (d *detail) counted(i int) int {
 			continue
 		}
 		if c.tokens[j].class == classHan || c.tokens[m.from].class == classHan {
-			if j+1 < len(c.tokens) && slices.Contains([]string{"枚", "个", "处", "颗"}, c.word(j+1)) {
+			if j+1 < len(c.tokens) && slices.Contains(countWords, c.word(j+1)) {
 				return n
 			}
 			return 0
@@ -46,13 +49,26 @@ func (d *detail) counted(i int) int {
 	return 0
 }
 
+var countWords = []string{"枚", "个", "处", "颗"}
+
+// countBehind reads '3枚' or '（5枚）' at token i.
+func (c *clause) countBehind(i int) int {
+	if i < len(c.tokens) && c.mark(i, "(（") {
+		i++
+	}
+	if i+1 < len(c.tokens) && slices.Contains(countWords, c.word(i+1)) {
+		return c.small(i)
+	}
+	return 0
+}
+
 // small reads a whole number from 1 to 12 that is not part of a measurement, level or date.
 func (c *clause) small(i int) int {
 	if n := numerals[c.lower(i)]; n > 0 {
 		return n
 	}
 	n := c.int(i)
-	if n < 1 || n > 12 || i > 0 && (c.tokens[i-1].end == c.tokens[i].start && c.tokens[i-1].class != classHan || c.mark(i-1, "/×*x#")) {
+	if n < 1 || n > 12 || i > 0 && (c.tokens[i-1].end == c.tokens[i].start && c.tokens[i-1].class < classHan || c.mark(i-1, "/×*x#")) {
 		return 0
 	}
 	if i+1 < len(c.tokens) && (c.mark(i+1, "/×*x%") || c.tokens[i].end == c.tokens[i+1].start && c.tokens[i+1].class == classWord) {

@@ -26,7 +26,7 @@ func realEnglish(t testing.TB) []sample {
 		switch row[0] {
 		case "az0001", "az0002": // hold real slips: the left breast called right, torsion of a testis in a woman
 			continue
-		case "mt0049": // a SPECT, filed under CR
+		case "mt0049", "mt1777": // a SPECT filed under CR, a HIDA scan filed under CT
 			row[1] = "NM"
 		case "mt1789": // an echocardiogram, filed under NM
 			row[1] = "US"

@@ -102,7 +102,7 @@ func glued(before, after string) bool {
 }
 
 var abbreviations = map[string]bool{"dr": true, "drs": true, "mr": true, "mrs": true, "ms": true, "vs": true, "approx": true,
-	"e.g": true, "i.e": true, "fig": true, "st": true, "jr": true, "cf": true, "resp": true, "prof": true,
+	"e.g": true, "i.e": true, "y.o": true, "fig": true, "st": true, "jr": true, "cf": true, "resp": true, "prof": true,
 	"dept": true, "ref": true, "et": true, "al": true, "max": true, "min": true, "jan": true, "feb": true, "aug": true, "sept": true, "oct": true, "nov": true, "dec": true}
 
 // abbreviated looks at the word before the full stop.

@@ -226,7 +226,8 @@ func (k *checker) alikeLesion(f, q *lesion) bool {
 // vagueLesions may be called by a more telling name in the impression.
 var vagueLesions = []string{"", "lesion", "mass", "nodule", "opacity", "low density", "high density", "abnormal density", "abnormality", "hypoechoic lesion",
 	"hyperechoic lesion", "anechoic lesion", "high signal", "low signal", "enhancement", "enlargement", "dilatation", "thickening", "abnormal uptake",
-	"fluid collection", "neoplasm", "swelling", "stenosis", "filling defect", "infection", "edema", "degeneration", "deformity", "compression"}
+	"fluid collection", "neoplasm", "swelling", "stenosis", "filling defect", "infection", "edema", "degeneration", "deformity", "compression",
+	"diffusion restriction", "perfusion defect", "consolidation", "ground glass opacity", "infiltrate"}
 
 // mayBe: one of two findings is vague enough to be the other, or they are of one kind.
 func (k *checker) mayBe(a, b *concept) bool {
