@@ -3,6 +3,7 @@ package node
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"concord/hl7"
@@ -38,7 +39,8 @@ const (
 	ReportReplaced   Event = "report replaced"
 	ReportWithdrawn  Event = "report withdrawn"
 	KeysConflict     Event = "several studies fit"
-	StudyChosen      Event = "study chosen"
+	StudyChosen      Event = "study chosen by a person"
+	Forced           Event = "judging asked for by a person"
 	QuietElapsed     Event = "quiet timer elapsed"
 	JudgeStarted     Event = "judging started"
 	JudgeInterrupted Event = "judging interrupted"
@@ -56,9 +58,9 @@ const (
 // happen in that state, and Case.Apply refuses it.
 var transitions = map[State]map[Event]State{
 	WaitingReport: {ImagesArrived: WaitingReport, ReportArrived: Settling, WaitedTooLong: Expired},
-	WaitingImages: {ImagesArrived: Settling, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn,
+	WaitingImages: {ImagesArrived: Settling, StudyChosen: Settling, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn,
 		KeysConflict: Ambiguous, WaitedTooLong: Expired},
-	Settling: {ImagesArrived: Settling, QuietElapsed: Ready, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
+	Settling: {ImagesArrived: Settling, QuietElapsed: Ready, Forced: Ready, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
 	Ready:    {ImagesArrived: Settling, JudgeStarted: Judging, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
 	Judging: {ImagesArrived: Settling, JudgeInterrupted: Ready, JudgeFinished: Judged, JudgeFailed: Failed,
 		ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
@@ -66,8 +68,8 @@ var transitions = map[State]map[Event]State{
 	Delivering: {AllDelivered: Done, DeliveryFailed: Failed, ImagesArrived: Superseded,
 		ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
 	Done:      {ImagesArrived: Superseded, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
-	Ambiguous: {StudyChosen: Settling, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn, WaitedTooLong: Expired},
-	Expired: {ImagesArrived: Settling, ReportArrived: Settling, ReportReplaced: Superseded,
+	Ambiguous: {ImagesArrived: Settling, StudyChosen: Settling, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn, WaitedTooLong: Expired},
+	Expired: {ImagesArrived: Settling, StudyChosen: Settling, ReportArrived: Settling, ReportReplaced: Superseded,
 		ReportWithdrawn: Withdrawn},
 	Failed: {DeliveryRetried: Delivering, ImagesArrived: Superseded, ReportReplaced: Superseded,
 		ReportWithdrawn: Withdrawn},
@@ -99,12 +101,38 @@ type Case struct {
 	PatientID string
 	Modality  string
 
+	Candidates []Candidate // studies that a person may choose from
+
 	Report     *hl7.Report // nil while the report is missing
 	Statements []Statement
 	Flags      []Flag
 	Pack       string // name and digest of the model pack that judged
 
 	CreatedAt, UpdatedAt time.Time
+}
+
+// Candidate is a study that may belong to a report, with the keys that say so.
+type Candidate struct {
+	StudyUID string `json:"study_uid"`
+	Keys     string `json:"keys"`
+	Weak     bool   `json:"weak"` // patient, day and modality only: never joined by the node itself
+}
+
+// Awaited says whether images that come later may still join the case by its
+// report's keys: not when studies that are here contend for it.
+func (c *Case) Awaited() bool {
+	if c.Report == nil {
+		return false
+	}
+	switch c.State {
+	case WaitingImages:
+		return true
+	case Expired:
+		return c.StudyUID == ""
+	case Ambiguous:
+		return !slices.ContainsFunc(c.Candidates, func(o Candidate) bool { return !o.Weak })
+	}
+	return false
 }
 
 // Apply moves the case along the state table.
@@ -210,11 +238,12 @@ func (c *Case) MarshalJSON() ([]byte, error) {
 		Report     *reportView `json:"report"`
 		Statements []Statement `json:"statements"`
 		Flags      []Flag      `json:"flags"`
+		Candidates []Candidate `json:"candidates,omitempty"`
 		Pack       string      `json:"pack,omitempty"`
 		CreatedAt  time.Time   `json:"created_at"`
 		UpdatedAt  time.Time   `json:"updated_at"`
 	}{ID: c.ID, Revision: c.Revision, State: c.State, Reason: c.Reason, StudyUID: c.StudyUID,
-		Accession: c.Accession, Modality: c.Modality, Statements: orEmpty(c.Statements), Flags: orEmpty(c.Flags), Pack: c.Pack,
+		Accession: c.Accession, Modality: c.Modality, Statements: orEmpty(c.Statements), Flags: orEmpty(c.Flags), Candidates: c.Candidates, Pack: c.Pack,
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
 	if c.Report != nil {
 		view.Report = &reportView{ControlID: c.Report.ControlID, Status: c.Report.Status, Author: c.Report.Author.Name}

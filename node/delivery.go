@@ -47,6 +47,12 @@ type Destination struct {
 	Kind   Kind
 	Sender Sender
 
+	When            When     // Always if empty
+	MinSeverity     Severity // of When Flagged; Info if empty
+	HoldPreliminary bool     // nothing goes out for a preliminary report
+	PerMinute       int      // results at most; 0: no limit
+	Window          Window   // time of day in which results go out
+
 	HL7Version string // of ORU messages: 2.5.1, 2.4 or 2.3.1
 	HL7Status  string // OBR-25 and OBX-11 of ORU messages
 }

@@ -31,7 +31,12 @@ func (n *Node) ReceiveMessage(ctx context.Context, peer string, raw []byte) (ack
 		problem := n.quarantine(ctx, received, err)
 		return m.Answer(hl7.AE, problem.Text, *problem)
 	}
-	if err := n.storeMessage(ctx, received, reports); err != nil {
+	notices, err := hl7.Notices(m, n.Config.Mapping)
+	if err != nil {
+		problem := n.quarantine(ctx, received, err)
+		return m.Answer(hl7.AE, problem.Text, *problem)
+	}
+	if err := n.storeMessage(ctx, received, reports, notices); err != nil {
 		n.Log.Error("cannot store a message; its sender was asked to send it again", zap.String("peer", peer), zap.Error(err))
 		return m.Answer(hl7.AE, notStored.Text, notStored)
 	}
@@ -44,10 +49,13 @@ func (n *Node) ReceiveMessage(ctx context.Context, peer string, raw []byte) (ack
 var notStored = hl7.Error{Code: hl7.ErrorInternal, Text: "not stored; send it again later"}
 
 // storeMessage commits a message together with the cases it begins or changes.
-func (n *Node) storeMessage(ctx context.Context, m *Message, reports []hl7.Report) error {
+func (n *Node) storeMessage(ctx context.Context, m *Message, reports []hl7.Report, notices []hl7.Notice) error {
 	return n.Index.Update(ctx, func(tx Tx) error {
 		added, err := tx.AddMessage(m)
 		if err != nil || !added {
+			return err
+		}
+		if err := noteOrders(tx, notices, m.ReceivedAt); err != nil {
 			return err
 		}
 		for i := range reports {

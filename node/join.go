@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,11 @@ func (n *Node) joinReport(tx Tx, r *hl7.Report, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	order, err := tx.FindOrder(r.Placer, r.Filler)
+	if err != nil {
+		return err
+	}
+	r = withOrder(r, order)
 	if withdrawn(r.Status) {
 		return n.withdraw(tx, prior, now)
 	}
@@ -72,6 +78,9 @@ func (n *Node) withdraw(tx Tx, prior []*Case, now time.Time) error {
 		if err := n.move(tx, c, ReportWithdrawn, now); err != nil {
 			return err
 		}
+		if err := n.withdrawResults(tx, c, now); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -93,48 +102,131 @@ func (n *Node) joinStudy(tx Tx, r *hl7.Report, uid string, prior []*Case, now ti
 			}
 		}
 	}
-	studies, err := n.findStudies(tx, r, next.StudyUID)
+	next.Report = withAddendum(r, prior)
+	found, err := n.findStudies(tx, r, next.StudyUID)
+	switch {
+	case err != nil:
+		return err
+	case len(found.studies) == 1:
+		return n.attach(tx, next, &found.studies[0], now)
+	case len(found.studies) > 1:
+		next.Candidates = candidates(found.studies, found.keys, false)
+		next.Reason = fmt.Sprintf("%d studies carry the %s of this report: choose one of them", len(found.studies), found.keys)
+		return n.awaitChoice(tx, next, now)
+	}
+	weak, err := n.weakCandidates(tx, r)
 	if err != nil {
 		return err
 	}
-	switch len(studies) {
-	case 0:
-		return n.awaitImages(tx, next, now)
-	case 1:
-		return n.attach(tx, next, &studies[0], now)
-	default:
-		next.State = Ambiguous
-		next.Reason = fmt.Sprintf("%d studies carry the keys of this report: choose one of them", len(studies))
-		return n.begin(tx, next, string(KeysConflict), now)
+	if next.StudyUID == "" && len(weak) > 0 {
+		next.Candidates = candidates(weak, "patient and date", true)
+		next.Reason = "no study carries a key of this report, but patient and date fit: choose a study, or wait for the right one"
+		return n.awaitChoice(tx, next, now)
 	}
+	return n.awaitImages(tx, next, now)
+}
+
+// withAddendum gives a message that brings nothing but an addendum the text
+// that it adds to: the newest revision's.
+func withAddendum(r *hl7.Report, prior []*Case) *hl7.Report {
+	addendum := func(b hl7.Block) bool { return b.Section == hl7.SectionAddendum }
+	if len(prior) == 0 || len(r.Blocks) == 0 || slices.ContainsFunc(r.Blocks, func(b hl7.Block) bool { return !addendum(b) }) {
+		return r
+	}
+	newest := slices.MaxFunc(prior, func(a, b *Case) int { return cmp.Compare(a.Revision, b.Revision) })
+	if newest.Report == nil || newest.State == Withdrawn {
+		return r
+	}
+	whole := *r
+	whole.Blocks = append(slices.Clone(newest.Report.Blocks), r.Blocks...)
+	return &whole
+}
+
+func candidates(studies []Study, keys string, weak bool) (out []Candidate) {
+	for _, s := range studies {
+		out = append(out, Candidate{StudyUID: s.UID, Keys: keys, Weak: weak})
+	}
+	return out
+}
+
+// awaitChoice begins a case that a person has to join.
+func (n *Node) awaitChoice(tx Tx, c *Case, now time.Time) error {
+	c.State = Ambiguous
+	if err := n.begin(tx, c, string(KeysConflict), now); err != nil {
+		return err
+	}
+	return n.scheduleExpiry(tx, c, now)
+}
+
+// found are the studies that the strongest key names which names any.
+type found struct {
+	studies []Study
+	keys    string // what that key is called
 }
 
 // findStudies looks for the study of a report by the strongest key that finds
 // one: study UID, accession number with its issuer, filler or placer number.
-func (n *Node) findStudies(tx Tx, r *hl7.Report, uid string) ([]Study, error) {
+func (n *Node) findStudies(tx Tx, r *hl7.Report, uid string) (found, error) {
 	if uid != "" {
 		study, err := tx.Study(uid)
 		if err != nil || study == nil {
-			return nil, err
+			return found{}, err
 		}
-		return []Study{*study}, nil
+		return found{[]Study{*study}, "study UID"}, nil
 	}
-	found, err := tx.FindStudies(StudyKeys{Accession: r.Accession, Placer: r.Placer, Filler: r.Filler})
+	named, err := tx.FindStudies(StudyKeys{Accession: r.Accession, Placer: r.Placer, Filler: r.Filler})
 	if err != nil {
-		return nil, err
+		return found{}, err
 	}
-	byAccession := func(s Study) bool {
+	byAccession := keep(named, func(s Study) bool {
 		return r.Accession != "" && s.Accession == r.Accession && issuersAgree(s.AccessionIssuer, r.AccessionIssuer)
+	})
+	byAccession = narrow(byAccession, func(s Study) bool {
+		return r.RequestedProcedureID != "" && s.ProcedureID == r.RequestedProcedureID
+	})
+	byAccession = narrow(byAccession, func(s Study) bool { return s.Patient.ID == r.Patient.ID })
+	if len(byAccession) > 0 {
+		return found{byAccession, "accession number"}, nil
 	}
-	byOrder := func(s Study) bool {
+	return found{keep(named, func(s Study) bool {
 		return (r.Filler != "" && s.Filler == r.Filler) || (r.Placer != "" && s.Placer == r.Placer)
+	}), "order number"}, nil
+}
+
+// withOrder lends a report the keys that it lacks and its order has.
+func withOrder(r *hl7.Report, order *Order) *hl7.Report {
+	if order == nil {
+		return r
 	}
-	for _, match := range []func(Study) bool{byAccession, byOrder} {
-		if studies := keep(found, match); len(studies) > 0 {
-			return studies, nil
+	whole := *r
+	if order.Accession != "" && (r.Accession == "" || r.Accession == r.Filler) {
+		whole.Accession, whole.AccessionIssuer = order.Accession, order.AccessionIssuer
+	}
+	if order.StudyUID != "" && len(r.StudyUIDs) == 0 {
+		whole.StudyUIDs = []string{order.StudyUID}
+	}
+	setDefault(&whole.RequestedProcedureID, order.ProcedureID)
+	return &whole
+}
+
+// narrow keeps the studies that match a further key, when some do.
+func narrow(studies []Study, match func(Study) bool) []Study {
+	if len(studies) > 1 {
+		if fewer := keep(studies, match); len(fewer) > 0 {
+			return fewer
 		}
 	}
-	return nil, nil
+	return studies
+}
+
+// weakCandidates are the studies of the report's patient on its day, of its
+// modality where both name one: for a person to choose from.
+func (n *Node) weakCandidates(tx Tx, r *hl7.Report) ([]Study, error) {
+	if r.Patient.ID == "" || r.ObservedAt.IsZero() {
+		return nil, nil
+	}
+	studies, err := tx.PatientStudies(r.Patient.ID, r.ObservedAt.Format("20060102"))
+	return keep(studies, func(s Study) bool { return s.Modality == "" || r.Modality == "" || s.Modality == r.Modality }), err
 }
 
 func keep(studies []Study, match func(Study) bool) (kept []Study) {
@@ -185,7 +277,7 @@ func (n *Node) attach(tx Tx, next *Case, study *Study, now time.Time) error {
 }
 
 func adoptStudy(c *Case, s *Study) {
-	c.StudyUID, c.Reason = s.UID, ""
+	c.StudyUID, c.Reason, c.Candidates = s.UID, "", nil
 	c.Modality = cmp.Or(s.Modality, c.Modality)
 	c.Accession = cmp.Or(s.Accession, c.Accession)
 	c.PatientID = cmp.Or(s.Patient.ID, c.PatientID)
@@ -240,6 +332,8 @@ func (n *Node) sumUp(tx Tx, objects []Object, now time.Time) (*Study, error) {
 		setDefault(&study.AccessionIssuer, h.AccessionIssuer)
 		setDefault(&study.Placer, h.Placer)
 		setDefault(&study.Filler, h.Filler)
+		setDefault(&study.ProcedureID, h.ProcedureID)
+		setDefault(&study.Date, h.StudyDate)
 		if h.Frames > 0 {
 			setDefault(&study.Modality, h.Modality)
 		}
@@ -280,7 +374,7 @@ func (n *Node) imagesArrived(tx Tx, c *Case, study *Study, objects []Object, now
 		return n.scheduleSettle(tx, next, study, now)
 	}
 	before := c.State
-	if before == WaitingImages || before == Expired {
+	if before == WaitingImages || before == Expired || before == Ambiguous {
 		adoptStudy(c, study)
 	}
 	if before == Expired && c.Report == nil {

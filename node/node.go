@@ -88,6 +88,7 @@ type Node struct {
 	Stats   Stats
 
 	intake  indexer
+	pauses  pauses
 	wakers  sync.Map // queue name → chan struct{} of capacity 1
 	started atomic.Bool
 }
@@ -118,9 +119,12 @@ func (n *Node) Run(ctx context.Context) error {
 	if !n.started.CompareAndSwap(false, true) {
 		return fmt.Errorf("node: Run was called twice")
 	}
+	if err := n.loadPauses(ctx); err != nil {
+		return err
+	}
 	var running sync.WaitGroup
 	start := func(queue string, fifo bool, do func(context.Context, *Job) error) {
-		running.Go(func() { n.work(ctx, queue, fifo, do) })
+		running.Go(func() { n.work(ctx, queue, fifo, atOnce, do) })
 	}
 	running.Go(func() { n.indexObjects(ctx) })
 	start(settleQueue, false, n.settle)
@@ -129,16 +133,27 @@ func (n *Node) Run(ctx context.Context) error {
 		start(judgeQueue, false, n.judgeCase)
 	}
 	for _, d := range n.Config.Destinations {
-		start(deliverQueue(d.Name), true, func(ctx context.Context, j *Job) error { return n.deliver(ctx, d, j) })
+		out := &outlet{Destination: d, pauses: &n.pauses}
+		running.Go(func() {
+			n.work(ctx, deliverQueue(d.Name), true, out.opens, func(ctx context.Context, j *Job) error { return n.deliver(ctx, out, j) })
+		})
 	}
 	running.Wait()
 	return nil
 }
 
-// work claims and does the jobs of one queue, one at a time.
-func (n *Node) work(ctx context.Context, queue string, fifo bool, do func(context.Context, *Job) error) {
+// atOnce opens a queue at any time.
+func atOnce(now time.Time) time.Time { return now }
+
+// work claims and does the jobs of one queue, one at a time, while it is open.
+func (n *Node) work(ctx context.Context, queue string, fifo bool, opens func(time.Time) time.Time,
+	do func(context.Context, *Job) error) {
 	wake := n.waker(queue)
 	for ctx.Err() == nil {
+		if now := time.Now(); opens(now).After(now) {
+			rest(ctx, wake, opens(now))
+			continue
+		}
 		job, next, err := n.claim(ctx, queue, fifo)
 		if err != nil && ctx.Err() == nil {
 			n.Log.Error("cannot claim a job; trying again", zap.String("queue", queue), zap.Error(err))

@@ -156,7 +156,9 @@ type Study struct {
 	Accession       string
 	AccessionIssuer string
 	Placer, Filler  string
+	ProcedureID     string // Requested Procedure ID
 	Patient         Patient
+	Date            string // Study Date
 	Modality        string // of its first picture
 	Objects         int
 	LastObjectAt    time.Time

@@ -35,6 +35,9 @@ func (n *Node) results(ctx context.Context, c *Case, j *Judgement, objects []Obj
 	}
 	var out []Delivery
 	for _, d := range n.Config.Destinations {
+		if !d.wants(c) {
+			continue
+		}
 		delivery := Delivery{Destination: d.Name, Kind: d.Kind, UID: document.SOPInstanceUID, Payload: payload}
 		if d.Kind == ORU {
 			delivery.UID = r.controlID(d.Name)
@@ -88,7 +91,8 @@ type result struct {
 	at      time.Time
 	words   *words
 
-	corrects bool // an earlier revision's result may be at the destinations
+	corrects  bool // an earlier revision's result may be at the destinations
+	withdraws bool // the report was withdrawn
 }
 
 // pipeline identifies what came to the verdicts; another pipeline is another
@@ -99,10 +103,14 @@ func (r *result) seriesUID() string {
 	return sr.SeriesUID(r.site.Name, r.c.StudyUID, r.c.ReportKey)
 }
 
+func (r *result) documentUID() string {
+	return sr.InstanceUID(r.site.Name, r.c.StudyUID, r.c.ReportKey, r.c.Revision, r.pipeline(), sr.Comprehensive3D)
+}
+
 // controlID is MSH-10 for a destination: the same for the same revision and
 // pipeline, at most 20 characters (HL7 2.5.1 chapter 2.14.9.10).
 func (r *result) controlID(destination string) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{r.seriesUID(), strconv.Itoa(r.c.Revision), r.pipeline(), destination}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{r.seriesUID(), strconv.Itoa(r.c.Revision), r.pipeline(), destination, strconv.FormatBool(r.withdraws)}, "\x00")))
 	return "CC" + strings.ToUpper(hex.EncodeToString(sum[:9]))
 }
 
@@ -147,7 +155,7 @@ func (r *result) document(predecessor *Delivery) *sr.Document {
 	h := &r.objects[0].Header
 	d := &sr.Document{
 		SOPClassUID: sr.Comprehensive3D, SeriesUID: r.seriesUID(), Revision: r.c.Revision,
-		SOPInstanceUID: sr.InstanceUID(r.site.Name, r.c.StudyUID, r.c.ReportKey, r.c.Revision, r.pipeline(), sr.Comprehensive3D),
+		SOPInstanceUID: r.documentUID(),
 		ContentTime:    r.at, Language: r.words.language,
 		Patient: sr.Patient{Name: h.Patient.Name, ID: h.Patient.ID, Issuer: h.Patient.Issuer,
 			BirthDate: h.Patient.BirthDate, Sex: h.Patient.Sex},

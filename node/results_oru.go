@@ -52,10 +52,41 @@ func (r *result) accession() string {
 	return report.Accession
 }
 
-// resultStatus is the destination's status, or C for a revision: the receiver
-// replaces what it had.
+// withdrawResults takes back the ORUs of a case whose report was withdrawn: the
+// same group of OBX with the status D. A Structured Report cannot be taken back.
+func (n *Node) withdrawResults(tx Tx, c *Case, now time.Time) error {
+	sent, err := tx.CaseDeliveries(c.ID)
+	if err != nil {
+		return err
+	}
+	objects, err := tx.StudyObjects(c.StudyUID)
+	if err != nil || len(objects) == 0 {
+		return err
+	}
+	r := &result{site: n.Config.Site, c: c, objects: objects, at: now, words: wordsIn(n.Config.Site.Language), withdraws: true}
+	for _, d := range sent {
+		to := n.destination(d.Destination)
+		if d.Kind != ORU || to == nil {
+			continue
+		}
+		withdrawal := Delivery{Destination: d.Destination, Kind: ORU, UID: r.controlID(d.Destination)}
+		if withdrawal.Payload, err = r.message(*to, r.documentUID()); err != nil {
+			return err
+		}
+		if err := n.queueResult(tx, c, &withdrawal, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resultStatus is the destination's status, C for a revision (the receiver
+// replaces what it had) or D for a withdrawal.
 func (r *result) resultStatus(to Destination) string {
-	if r.corrects {
+	switch {
+	case r.withdraws:
+		return "D"
+	case r.corrects:
 		return "C"
 	}
 	return to.HL7Status

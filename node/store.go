@@ -48,6 +48,7 @@ type Tx interface {
 	CaseTx
 	JobTx
 	DeliveryTx
+	OrderTx
 }
 
 // ObjectTx indexes objects, studies and messages.
@@ -59,6 +60,8 @@ type ObjectTx interface {
 	Study(uid string) (*Study, error)
 	// FindStudies returns the studies that any of the keys names; empty keys match nothing.
 	FindStudies(StudyKeys) ([]Study, error)
+	// PatientStudies returns the studies of a patient on a day (YYYYMMDD).
+	PatientStudies(patientID, date string) ([]Study, error)
 	// AddMessage stores a received message as it came. It reports false, and
 	// stores nothing, when the same bytes from the same sender are there.
 	AddMessage(*Message) (added bool, err error)
@@ -78,12 +81,16 @@ type CaseTx interface {
 	Case(id int64) (*Case, error) // nil when unknown
 	StudyCases(studyUID string) ([]*Case, error)
 	ReportCases(reportKey string) ([]*Case, error)
-	// WaitingFor returns the cases that wait for images and that one of the study's keys names.
+	// WaitingFor returns the cases that are Awaited and that one of the study's keys names.
 	WaitingFor(Study) ([]*Case, error)
 	Cases(CaseFilter) ([]*Case, error)
 	CountCases() (map[State]int, error)
 	AddEvent(caseID int64, e CaseEvent) error
 	Timeline(caseID int64) ([]CaseEvent, error)
+	AddFeedback(Feedback) error
+	CaseFeedback(caseID int64) ([]Feedback, error)
+	// Feedback lists what was said after the given entry, oldest first.
+	Feedback(afterID int64, limit int) ([]Feedback, error)
 }
 
 // CaseFilter selects cases for the API; empty fields select all.
@@ -139,4 +146,28 @@ type DeliveryTx interface {
 	PutDelivery(*Delivery) error // state, attempts, detail, time
 	Delivery(id int64) (*Delivery, error)
 	CaseDeliveries(caseID int64) ([]Delivery, error) // without payloads
+	// Deliveries lists those in a state, oldest first, without payloads.
+	Deliveries(state DeliveryState, limit int) ([]Delivery, error)
+	// PauseDestination and ResumeDestination are remembered over restarts.
+	PauseDestination(name string, at time.Time) error
+	ResumeDestination(name string) error
+	PausedDestinations() (map[string]time.Time, error)
+}
+
+// OrderTx keeps what orders and patient events say for the join.
+type OrderTx interface {
+	AddOrder(Order) error
+	// FindOrder returns the newest order with the placer or filler number.
+	FindOrder(placer, filler string) (*Order, error)
+	AddMerge(prior, issuer, current string, at time.Time) error
+	// CurrentID follows merges from an ID to the one it is now.
+	CurrentID(id, issuer string) (string, error)
+}
+
+// Order holds the keys that belong together by an order message.
+type Order struct {
+	Placer, Filler             string
+	Accession, AccessionIssuer string
+	StudyUID, ProcedureID      string
+	At                         time.Time
 }

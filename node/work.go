@@ -102,7 +102,11 @@ func (n *Node) startJudging(ctx context.Context, job *Job) (c *Case, objects []O
 		if objects, err = tx.StudyObjects(c.StudyUID); err != nil {
 			return err
 		}
-		return n.move(tx, c, JudgeStarted, now)
+		if err := n.move(tx, c, JudgeStarted, now); err != nil {
+			return err
+		}
+		c.Report, err = withMerges(tx, c.Report, objects)
+		return err
 	})
 	return c, objects, err
 }
@@ -140,17 +144,19 @@ func (n *Node) queueResults(tx Tx, c *Case, deliveries []Delivery, now time.Time
 		return n.move(tx, c, NothingToSend, now)
 	}
 	for i := range deliveries {
-		d := &deliveries[i]
-		d.CaseID, d.State, d.At = c.ID, DeliveryWaiting, now
-		if err := tx.AddDelivery(d); err != nil {
-			return err
-		}
-		job := Job{Queue: deliverQueue(d.Destination), Key: caseKey(d.ID), CaseID: c.ID, RunAt: now}
-		if err := tx.AddJob(job); err != nil {
+		if err := n.queueResult(tx, c, &deliveries[i], now); err != nil {
 			return err
 		}
 	}
 	return n.move(tx, c, ResultsQueued, now)
+}
+
+func (n *Node) queueResult(tx Tx, c *Case, d *Delivery, now time.Time) error {
+	d.CaseID, d.State, d.At = c.ID, DeliveryWaiting, now
+	if err := tx.AddDelivery(d); err != nil {
+		return err
+	}
+	return tx.AddJob(Job{Queue: deliverQueue(d.Destination), Key: caseKey(d.ID), CaseID: c.ID, RunAt: now})
 }
 
 func (n *Node) failJudging(ctx context.Context, job *Job, cause error) error {
@@ -174,7 +180,7 @@ func deliverQueue(destination string) string { return "deliver:" + destination }
 
 // deliver sends one result. The destination's queue is first in, first out:
 // the next result waits until this one is sent or given up.
-func (n *Node) deliver(ctx context.Context, to Destination, job *Job) error {
+func (n *Node) deliver(ctx context.Context, to *outlet, job *Job) error {
 	d, err := n.delivery(ctx, job)
 	if err != nil || d == nil {
 		return err
@@ -184,6 +190,7 @@ func (n *Node) deliver(ctx context.Context, to Destination, job *Job) error {
 		return ctx.Err()
 	}
 	d.At, d.Attempts, d.Detail = time.Now(), job.Attempts, detail
+	to.last = d.At
 	if sendErr == nil {
 		return n.delivered(ctx, job, d)
 	}

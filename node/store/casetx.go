@@ -11,13 +11,14 @@ import (
 const maxPage = 1000
 
 const caseColumns = `id, revision, state, reason, study_uid, report_key, accession, patient_id, modality, pack,
-	created_at, updated_at, report, statements, flags`
+	created_at, updated_at, report, statements, flags, candidates`
 
 func scanCase(row scanner) (*node.Case, error) {
 	var c node.Case
 	var created, updated int64
 	err := row.Scan(&c.ID, &c.Revision, &c.State, &c.Reason, &c.StudyUID, &c.ReportKey, &c.Accession, &c.PatientID,
-		&c.Modality, &c.Pack, &created, &updated, jsonColumn{&c.Report}, jsonColumn{&c.Statements}, jsonColumn{&c.Flags})
+		&c.Modality, &c.Pack, &created, &updated, jsonColumn{&c.Report}, jsonColumn{&c.Statements}, jsonColumn{&c.Flags},
+		jsonColumn{&c.Candidates})
 	c.CreatedAt, c.UpdatedAt = fromMillis(created), fromMillis(updated)
 	return &c, err
 }
@@ -26,7 +27,7 @@ func scanCase(row scanner) (*node.Case, error) {
 func caseValues(c *node.Case) ([]any, error) {
 	values := []any{c.Revision, string(c.State), c.Reason, c.StudyUID, c.ReportKey, c.Accession, c.PatientID, c.Modality,
 		c.Pack, toMillis(c.CreatedAt), toMillis(c.UpdatedAt)}
-	for _, v := range []any{c.Report, c.Statements, c.Flags} {
+	for _, v := range []any{c.Report, c.Statements, c.Flags, c.Candidates} {
 		text, err := toJSON(v)
 		if err != nil {
 			return nil, err
@@ -43,8 +44,8 @@ func (t *tx) AddCase(c *node.Case) error {
 		return failed("add case", err)
 	}
 	id, err := one(t, scanColumn[int64], `INSERT INTO cases (revision, state, reason, study_uid, report_key, accession,
-			patient_id, modality, pack, created_at, updated_at, report, statements, flags)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id`, values...)
+			patient_id, modality, pack, created_at, updated_at, report, statements, flags, candidates)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id`, values...)
 	if err != nil {
 		return failed("add case", err)
 	}
@@ -70,7 +71,7 @@ func (t *tx) PutCase(c *node.Case) error {
 	}
 	_, err = t.exec(`UPDATE cases SET revision = $1, state = $2, reason = $3, study_uid = $4, report_key = $5,
 		accession = $6, patient_id = $7, modality = $8, pack = $9, created_at = $10, updated_at = $11,
-		report = $12, statements = $13, flags = $14 WHERE id = $15`, append(values, c.ID)...)
+		report = $12, statements = $13, flags = $14, candidates = $15 WHERE id = $16`, append(values, c.ID)...)
 	if err != nil {
 		return failed("put case", err)
 	}
@@ -110,22 +111,13 @@ const (
 // addKeys makes a case that waits for images findable by the keys of its
 // report. One that names its study by UID waits for that study only.
 func (t *tx) addKeys(c *node.Case) error {
-	revivable := c.State == node.Expired && c.Report != nil && c.StudyUID == ""
-	if c.State != node.WaitingImages && !revivable {
+	if !c.Awaited() {
 		return nil
 	}
 	if c.StudyUID != "" {
 		return t.addKey(c.ID, byStudy, c.StudyUID, "")
 	}
-	if c.Report == nil {
-		return nil
-	}
-	order := c.Report.Order // or the one of its further orders that this case is about
-	for _, further := range c.Report.Further {
-		if further.Accession == c.Accession && c.Report.Accession != c.Accession {
-			order = further
-		}
-	}
+	order := c.Report.Order
 	for _, key := range []struct{ kind, value, issuer string }{
 		{byAccession, order.Accession, order.AccessionIssuer},
 		{byPlacer, order.Placer, ""},

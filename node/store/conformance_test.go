@@ -27,7 +27,8 @@ func testIndex(t *testing.T, open func(t *testing.T) node.Index) {
 		{"case filters and pages", testCaseFilters},
 		{"case counts", testCaseCounts},
 		{"waiting cases", testWaitingFor},
-		{"waiting for further orders", testWaitingForFurther},
+		{"orders and merges", testOrders},
+		{"feedback and pauses", testFeedbackAndPauses},
 		{"timeline", testTimeline},
 		{"deliveries", testDeliveries},
 		{"job order", testJobOrder},
@@ -347,17 +348,60 @@ func testWaitingFor(t *testing.T, index node.Index) {
 	equal(t, "once it has its images", waiting(node.Study{UID: "9", Accession: "A1", AccessionIssuer: "RIS"}), []string{"expired", "issuer"})
 }
 
-func testWaitingForFurther(t *testing.T, index node.Index) {
-	r := report("A1", "", "", "F1")
-	r.Further = []hl7.Order{{Accession: "A2", Filler: "F2"}}
-	first := &node.Case{State: node.WaitingImages, Accession: "A1", Report: r}
-	second := &node.Case{State: node.WaitingImages, Accession: "A2", Report: r}
-	update(t, index, func(tx node.Tx) error { return errors.Join(tx.AddCase(first), tx.AddCase(second)) })
+func testOrders(t *testing.T, index node.Index) {
+	update(t, index, func(tx node.Tx) error {
+		return errors.Join(
+			tx.AddOrder(node.Order{Placer: "P1", Filler: "F1", Accession: "OLD", At: day}),
+			tx.AddOrder(node.Order{Placer: "P1", Filler: "F1", Accession: "A1", AccessionIssuer: "RIS", StudyUID: "1.2", ProcedureID: "RP1", At: day}),
+			tx.AddOrder(node.Order{Accession: "keyless", At: day}),
+			tx.AddMerge("OLD", "HOSP", "MID", day), tx.AddMerge("MID", "", "NEW", day),
+			tx.AddMerge("ROUND", "", "ABOUT", day), tx.AddMerge("ABOUT", "", "ROUND", day))
+	})
 	view(t, index, func(tx node.Tx) error {
-		one, err := tx.WaitingFor(node.Study{Accession: "A1", Filler: "F1"})
-		two, err2 := tx.WaitingFor(node.Study{Accession: "A2"})
-		equal(t, "cases of the first order", ids(one), []int64{first.ID})
-		equal(t, "cases of the further order", ids(two), []int64{second.ID})
+		newest := &node.Order{Placer: "P1", Filler: "F1", Accession: "A1", AccessionIssuer: "RIS", StudyUID: "1.2", ProcedureID: "RP1", At: day}
+		for _, c := range []struct {
+			placer, filler string
+			want           *node.Order
+		}{{"P1", "", newest}, {"", "F1", newest}, {"P9", "F1", newest}, {"", "", nil}, {"P9", "F9", nil}} {
+			o, err := tx.FindOrder(c.placer, c.filler)
+			if err != nil {
+				return err
+			}
+			equal(t, "order "+c.placer+"/"+c.filler, o, c.want)
+		}
+		for _, c := range []struct{ id, issuer, want string }{{"OLD", "HOSP", "NEW"}, {"OLD", "", "NEW"}, {"OLD", "OTHER", "OLD"},
+			{"MID", "X", "NEW"}, {"NEW", "", "NEW"}} {
+			id, err := tx.CurrentID(c.id, c.issuer)
+			if err != nil {
+				return err
+			}
+			equal(t, "current ID of "+c.id+" of "+c.issuer, id, c.want)
+		}
+		_, err := tx.CurrentID("ROUND", "") // a circle must end
+		return err
+	})
+}
+
+func testFeedbackAndPauses(t *testing.T, index node.Index) {
+	c := &node.Case{State: node.Done, CreatedAt: day, UpdatedAt: day}
+	update(t, index, func(tx node.Tx) error { return tx.AddCase(c) })
+	said := node.Feedback{CaseID: c.ID, Statement: 2, Rule: "LAT-001", Opinion: node.OpinionWrong, Author: "R1", Note: "not so", At: day}
+	update(t, index, func(tx node.Tx) error {
+		return errors.Join(tx.AddFeedback(said), tx.AddFeedback(node.Feedback{CaseID: c.ID, Opinion: node.OpinionRight, At: day}),
+			tx.PauseDestination("pacs", day), tx.PauseDestination("pacs", day.Add(time.Hour)), tx.PauseDestination("ris", day),
+			tx.ResumeDestination("ris"))
+	})
+	view(t, index, func(tx node.Tx) error {
+		list, err := tx.CaseFeedback(c.ID)
+		if err != nil || len(list) != 2 {
+			return fmt.Errorf("%d opinions, %w", len(list), err)
+		}
+		said.ID = list[0].ID
+		equal(t, "first opinion", list[0], said)
+		rest, err := tx.Feedback(list[0].ID, 10)
+		equal(t, "opinions after the first", rest, list[1:])
+		paused, err2 := tx.PausedDestinations()
+		equal(t, "paused destinations", paused, map[string]time.Time{"pacs": day})
 		return errors.Join(err, err2)
 	})
 }

@@ -45,14 +45,22 @@ func (t *tx) Delivery(id int64) (*node.Delivery, error) {
 	return d, failed("find delivery", err)
 }
 
+func scanDelivery(row scanner) (*node.Delivery, error) {
+	var d node.Delivery
+	var at int64
+	err := row.Scan(deliveryFields(&d, &at)...)
+	d.At = fromMillis(at)
+	return &d, err
+}
+
 // CaseDeliveries lists the deliveries of a case, oldest first, without payloads.
 func (t *tx) CaseDeliveries(caseID int64) ([]node.Delivery, error) {
-	list, err := all(t, func(row scanner) (*node.Delivery, error) {
-		var d node.Delivery
-		var at int64
-		err := row.Scan(deliveryFields(&d, &at)...)
-		d.At = fromMillis(at)
-		return &d, err
-	}, `SELECT `+deliveryColumns+` FROM deliveries WHERE case_id = $1 ORDER BY id`, caseID)
+	list, err := all(t, scanDelivery, `SELECT `+deliveryColumns+` FROM deliveries WHERE case_id = $1 ORDER BY id`, caseID)
+	return values(list), failed("list deliveries", err)
+}
+
+func (t *tx) Deliveries(state node.DeliveryState, limit int) ([]node.Delivery, error) {
+	list, err := all(t, scanDelivery, `SELECT `+deliveryColumns+` FROM deliveries WHERE state = $1 ORDER BY id LIMIT $2`,
+		string(state), limit)
 	return values(list), failed("list deliveries", err)
 }

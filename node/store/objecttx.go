@@ -71,13 +71,15 @@ func (t *tx) unseal(folder string) error {
 	return failed("unseal folder", err)
 }
 
-const studyColumns = `uid, accession, accession_issuer, placer, filler, modality, objects, last_object_at, patient`
+const studyColumns = `uid, accession, accession_issuer, placer, filler, modality, objects, last_object_at, patient,
+	procedure_id, patient_id, study_date`
 
 func scanStudy(row scanner) (*node.Study, error) {
 	var s node.Study
 	var last int64
+	var patientID string // of s.Patient, for the index
 	err := row.Scan(&s.UID, &s.Accession, &s.AccessionIssuer, &s.Placer, &s.Filler, &s.Modality, &s.Objects, &last,
-		jsonColumn{&s.Patient})
+		jsonColumn{&s.Patient}, &s.ProcedureID, &patientID, &s.Date)
 	s.LastObjectAt = fromMillis(last)
 	return &s, err
 }
@@ -88,11 +90,13 @@ func (t *tx) PutStudy(s *node.Study) error {
 	if err != nil {
 		return failed("put study", err)
 	}
-	_, err = t.exec(`INSERT INTO studies (`+studyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+	_, err = t.exec(`INSERT INTO studies (`+studyColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (uid) DO UPDATE SET accession = excluded.accession, accession_issuer = excluded.accession_issuer,
 			placer = excluded.placer, filler = excluded.filler, modality = excluded.modality,
-			objects = excluded.objects, last_object_at = excluded.last_object_at, patient = excluded.patient`,
-		s.UID, s.Accession, s.AccessionIssuer, s.Placer, s.Filler, s.Modality, s.Objects, toMillis(s.LastObjectAt), patient)
+			objects = excluded.objects, last_object_at = excluded.last_object_at, patient = excluded.patient,
+			procedure_id = excluded.procedure_id, patient_id = excluded.patient_id, study_date = excluded.study_date`,
+		s.UID, s.Accession, s.AccessionIssuer, s.Placer, s.Filler, s.Modality, s.Objects, toMillis(s.LastObjectAt), patient,
+		s.ProcedureID, s.Patient.ID, s.Date)
 	return failed("put study", err)
 }
 
@@ -128,6 +132,13 @@ func (t *tx) FindStudies(keys node.StudyKeys) ([]node.Study, error) {
 		found = append(found, list...)
 	}
 	return distinct(found), nil
+}
+
+// PatientStudies lists the studies of a patient on a day, at most maxMatches.
+func (t *tx) PatientStudies(patientID, date string) ([]node.Study, error) {
+	list, err := all(t, scanStudy, `SELECT `+studyColumns+` FROM studies WHERE patient_id = $1 AND study_date = $2
+		ORDER BY uid LIMIT $3`, patientID, date, maxMatches)
+	return values(list), failed("find studies of a patient", err)
 }
 
 func distinct(studies []*node.Study) (list []node.Study) {

@@ -1,0 +1,218 @@
+package node_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"time"
+
+	"concord/node"
+)
+
+func TestPersonChoosesAmongStudies(t *testing.T) {
+	h := newHarness(t, nil)
+	h.store(chest(study1, "A1"))
+	h.store(chest(study2, "A1"))
+	h.wait(node.WaitingReport, node.WaitingReport)
+	h.send(message{control: "M1", filler: "F1", accession: "A1", patient: "P1", status: "F", text: "Normal heart."})
+	c := h.wait(node.WaitingReport, node.WaitingReport, node.Ambiguous)[2]
+	if len(c.Candidates) != 2 || c.Candidates[0].Weak || c.Reason == "" {
+		t.Fatalf("candidates %+v, reason %q", c.Candidates, c.Reason)
+	}
+	late := chest(study1, "A1")
+	late.uid = study1 + ".1.9"
+	h.store(late) // more images of a contender decide nothing
+	if err := h.node.ChooseStudy(t.Context(), c.ID, "2.25.404"); !errors.As(err, new(*node.NotFoundError)) {
+		t.Errorf("a study that is not there was chosen: %v", err)
+	}
+	if err := h.node.ChooseStudy(t.Context(), c.ID, study2); err != nil {
+		t.Fatal(err)
+	}
+	done := h.wait(node.WaitingReport, node.WaitingReport, node.Done)[2]
+	if done.StudyUID != study2 {
+		t.Errorf("joined to %s, want the chosen %s", done.StudyUID, study2)
+	}
+	if err := h.node.ChooseStudy(t.Context(), c.ID, study1); !errors.As(err, new(*node.InputError)) {
+		t.Errorf("a finished case was joined anew: %v", err)
+	}
+}
+
+// Patient and day alone never join, and do not keep the right study away.
+func TestWeakKeysOnlySuggest(t *testing.T) {
+	h := newHarness(t, nil)
+	h.store(chest(study1, ""))
+	h.wait(node.WaitingReport)
+	h.send(message{control: "M1", filler: "F1", accession: "A7", patient: "P1", status: "F", text: "Normal heart."})
+	c := h.wait(node.WaitingReport, node.Ambiguous)[1]
+	if len(c.Candidates) != 1 || !c.Candidates[0].Weak || c.Candidates[0].StudyUID != study1 {
+		t.Fatalf("candidates %+v, want the weak %s", c.Candidates, study1)
+	}
+	h.store(chest(study2, "A7"))
+	if done := h.wait(node.WaitingReport, node.Done)[1]; done.StudyUID != study2 || len(done.Candidates) != 0 {
+		t.Errorf("joined to %s with candidates %v, want the study with the accession number", done.StudyUID, done.Candidates)
+	}
+}
+
+func TestOrderLendsTheReportItsKeys(t *testing.T) {
+	h := newHarness(t, nil)
+	h.store(chest(study1, "A1"))
+	h.wait(node.WaitingReport)
+	order := "MSH|^~\\&|RIS|HOSP|CONCORD|HOSP|20261124||ORM^O01|O1|P|2.3\rPID|1||P1\rORC|NW|PL9|FI9\r" +
+		"OBR|1|PL9|FI9|XR^Chest^L||||||||||||||A1\r"
+	if ack := h.node.ReceiveMessage(t.Context(), "test", []byte(order)); !bytes.Contains(ack, []byte("MSA|AA|")) {
+		t.Fatalf("the order was answered %q", ack)
+	}
+	h.send(message{control: "M1", filler: "FI9", patient: "P1", status: "F", text: "Normal heart."})
+	h.wait(node.Done)
+}
+
+func TestMergedPatientIsTheSame(t *testing.T) {
+	h := newHarness(t, nil)
+	merge := "MSH|^~\\&|ADT|HOSP|CONCORD|HOSP|20261124||ADT^A40|D1|P|2.3.1\rPID|1||P2||DOE^JANE\rMRG|P1\r"
+	if ack := h.node.ReceiveMessage(t.Context(), "test", []byte(merge)); !bytes.Contains(ack, []byte("MSA|AA|")) {
+		t.Fatalf("the merge was answered %q", ack)
+	}
+	h.store(chest(study1, "A1")) // still under P1
+	h.send(message{control: "M1", filler: "F1", study: study1, patient: "P2", status: "F", text: "Normal heart."})
+	if c := h.wait(node.Done)[0]; len(c.Flags) != 0 {
+		t.Errorf("a merged patient was flagged: %+v", c.Flags)
+	}
+}
+
+func TestAddendumKeepsTheText(t *testing.T) {
+	h := newHarness(t, nil)
+	h.store(chest(study1, "A1"))
+	h.send(message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal heart."})
+	h.wait(node.Done)
+	addendum := bytes.ReplaceAll(message{control: "M2", filler: "F1", study: study1, patient: "P1", status: "C",
+		text: "No rib fracture."}.bytes(), []byte("&GDT"), []byte("&ADT"))
+	h.node.ReceiveMessage(t.Context(), "test", addendum)
+	c := h.wait(node.Superseded, node.Done)[1]
+	if len(c.Statements) != 2 || c.Statements[0].Text != "Normal heart." {
+		t.Errorf("statements %+v, want the first report's and the addendum's", c.Statements)
+	}
+}
+
+func TestWithdrawalReachesTheRIS(t *testing.T) {
+	h := newHarness(t, nil)
+	h.store(chest(study1, "A1"))
+	m := message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal heart."}
+	h.send(m)
+	h.wait(node.Done)
+	m.control, m.status = "M2", "X"
+	h.send(m)
+	h.wait(node.Withdrawn)
+	for range 300 {
+		if orus := h.ris.all(); len(orus) == 2 {
+			if !bytes.Contains(orus[1].Payload, []byte("|D\r")) && !bytes.Contains(orus[1].Payload, []byte("|D|")) {
+				t.Errorf("the second ORU does not withdraw: %q", orus[1].Payload)
+			}
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("no withdrawal reached the RIS")
+}
+
+func TestPauseHoldsAndResumeSends(t *testing.T) {
+	h := newHarness(t, nil)
+	if err := h.node.Pause(t.Context(), "pacs"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.node.Pause(t.Context(), "nobody"); !errors.As(err, new(*node.NotFoundError)) {
+		t.Errorf("an unknown destination was paused: %v", err)
+	}
+	h.store(chest(study1, "A1"))
+	h.send(message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal heart."})
+	h.wait(node.Delivering)
+	for len(h.ris.all()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if len(h.pacs.all()) != 0 {
+		t.Fatal("a paused destination got a result")
+	}
+	if err := h.node.Resume(t.Context(), "pacs"); err != nil {
+		t.Fatal(err)
+	}
+	h.wait(node.Done)
+}
+
+func TestDeadLetterIsSentAgain(t *testing.T) {
+	h := newHarness(t, nil)
+	h.ris.fail = func(try int) error {
+		if try == 1 {
+			return &node.RefusedError{Detail: "MSA-1 AR", Attempts: 1}
+		}
+		return nil
+	}
+	h.store(chest(study1, "A1"))
+	h.send(message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal heart."})
+	c := h.wait(node.Failed)[0]
+	for _, d := range c.Deliveries {
+		err := h.node.Resend(t.Context(), d.ID)
+		if (d.State == node.DeliveryDead) != (err == nil) {
+			t.Errorf("resend of a delivery that is %s: %v", d.State, err)
+		}
+	}
+	h.wait(node.Done)
+}
+
+func TestDestinationsChooseWhatTheyGet(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*node.Destination)
+		status string
+		text   string
+		sent   int
+	}{
+		"flagged, no flag":          {func(d *node.Destination) { d.When = node.Flagged }, "F", "Normal heart.", 0},
+		"flagged, a flag":           {func(d *node.Destination) { d.When = node.Flagged }, "F", "The prostate is enlarged.", 1},
+		"flagged, severe enough":    {func(d *node.Destination) { d.When, d.MinSeverity = node.Flagged, node.Critical }, "F", "The prostate is enlarged.", 1},
+		"preliminary is held":       {func(d *node.Destination) { d.HoldPreliminary = true }, "P", "Normal heart.", 0},
+		"preliminary goes out":      {func(*node.Destination) {}, "P", "Normal heart.", 1},
+		"final of one that holds P": {func(d *node.Destination) { d.HoldPreliminary = true }, "F", "Normal heart.", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, func(config *node.Config) { c.change(&config.Destinations[1]) })
+			h.store(chest(study1, "A1"))
+			h.send(message{control: "M1", filler: "F1", study: study1, patient: "P1", status: c.status, text: c.text})
+			h.wait(node.Done)
+			if got := len(h.ris.all()); got != c.sent {
+				t.Errorf("the RIS got %d results, want %d", got, c.sent)
+			}
+			if len(h.pacs.all()) != 1 {
+				t.Error("the other destination did not get its result")
+			}
+		})
+	}
+}
+
+func TestJudgeNowEndsTheQuietTimer(t *testing.T) {
+	h := newHarness(t, func(c *node.Config) { c.Quiet = time.Hour })
+	h.store(chest(study1, "A1"))
+	h.send(message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal heart."})
+	c := h.wait(node.Settling)[0]
+	if err := h.node.JudgeNow(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.wait(node.Done)
+	if err := h.node.JudgeNow(t.Context(), c.ID); !errors.As(err, new(*node.InputError)) {
+		t.Errorf("a finished case was judged again: %v", err)
+	}
+}
+
+func TestFeedbackIsKept(t *testing.T) {
+	h := newHarness(t, nil)
+	h.store(chest(study1, "A1"))
+	h.send(message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal heart."})
+	c := h.wait(node.Done)[0]
+	good := node.Feedback{CaseID: c.ID, Statement: 1, Opinion: node.OpinionRight, Author: "R1"}
+	if err := h.node.AddFeedback(t.Context(), good); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []node.Feedback{{CaseID: c.ID, Opinion: "perhaps"}, {CaseID: 999, Opinion: node.OpinionRight},
+		{CaseID: c.ID, Statement: 7, Opinion: node.OpinionRight}, {CaseID: c.ID, Statement: -1, Opinion: node.OpinionRight}} {
+		if h.node.AddFeedback(t.Context(), bad) == nil {
+			t.Errorf("accepted %+v", bad)
+		}
+	}
+}

@@ -1,0 +1,193 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// When says which results a destination gets.
+type When string
+
+// The choices of When.
+const (
+	Always  When = "always"
+	Flagged When = "flagged" // only those with a flag of the destination's severity or worse
+)
+
+// Window is a time of day in which a destination takes results, as offsets
+// from local midnight. The zero Window is open all day; one whose end is before
+// its start runs over midnight.
+type Window struct{ From, To time.Duration }
+
+// opens returns now when the window is open, else the time at which it opens.
+func (w Window) opens(now time.Time) time.Time {
+	if w.From == w.To {
+		return now
+	}
+	at := now.Sub(midnight(now))
+	inside := w.From <= at && at < w.To
+	if w.To < w.From {
+		inside = at >= w.From || at < w.To
+	}
+	if inside {
+		return now
+	}
+	open := midnight(now).Add(w.From)
+	if open.Before(now) {
+		open = midnight(now.Add(24 * time.Hour)).Add(w.From)
+	}
+	return open
+}
+
+func midnight(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
+}
+
+// wants says whether a destination gets the result of a judged case.
+func (d *Destination) wants(c *Case) bool {
+	if c.Report.Status == "P" && d.HoldPreliminary {
+		return false
+	}
+	if d.When != Flagged {
+		return true
+	}
+	for _, f := range c.Flags {
+		if severityRank[f.Severity] >= severityRank[d.MinSeverity] {
+			return true
+		}
+	}
+	return false
+}
+
+var severityRank = map[Severity]int{Info: 0, Warning: 1, Critical: 2}
+
+// outlet is what the worker of a destination knows of it.
+type outlet struct {
+	Destination
+	pauses *pauses
+	last   time.Time // when the last result went out
+}
+
+// opens is the time before which no result may go out.
+func (o *outlet) opens(now time.Time) time.Time {
+	if o.pauses.paused(o.Name) {
+		return now.Add(time.Hour) // resuming wakes the worker
+	}
+	open := o.Window.opens(now)
+	if o.PerMinute > 0 {
+		if next := o.last.Add(time.Minute / time.Duration(o.PerMinute)); next.After(open) {
+			open = next
+		}
+	}
+	return open
+}
+
+// pauses are the destinations that a person paused.
+type pauses struct {
+	mu    sync.Mutex
+	since map[string]time.Time
+}
+
+func (p *pauses) paused(name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.since[name].IsZero()
+}
+
+// loadPauses reads what was paused before the start.
+func (n *Node) loadPauses(ctx context.Context) error {
+	return n.Index.View(ctx, func(tx Tx) error {
+		since, err := tx.PausedDestinations()
+		n.pauses.mu.Lock()
+		n.pauses.since = since
+		n.pauses.mu.Unlock()
+		return err
+	})
+}
+
+// Pause holds the results of a destination back, in their order, until Resume.
+func (n *Node) Pause(ctx context.Context, destination string) error {
+	return n.setPause(ctx, destination, func(tx Tx, now time.Time) error { return tx.PauseDestination(destination, now) })
+}
+
+// Resume sends what waits for a destination.
+func (n *Node) Resume(ctx context.Context, destination string) error {
+	return n.setPause(ctx, destination, func(tx Tx, _ time.Time) error { return tx.ResumeDestination(destination) })
+}
+
+func (n *Node) setPause(ctx context.Context, destination string, change func(Tx, time.Time) error) error {
+	if n.destination(destination) == nil {
+		return &NotFoundError{"destination " + destination}
+	}
+	now := time.Now()
+	if err := n.Index.Update(ctx, func(tx Tx) error { return change(tx, now) }); err != nil {
+		return err
+	}
+	if err := n.loadPauses(ctx); err != nil {
+		return err
+	}
+	n.Wake(deliverQueue(destination))
+	return nil
+}
+
+func (n *Node) destination(name string) *Destination {
+	for i := range n.Config.Destinations {
+		if n.Config.Destinations[i].Name == name {
+			return &n.Config.Destinations[i]
+		}
+	}
+	return nil
+}
+
+// DestinationStatus is a destination as the API shows it.
+type DestinationStatus struct {
+	Name        string     `json:"name"`
+	Kind        Kind       `json:"kind"`
+	PausedSince *time.Time `json:"paused_since,omitempty"`
+}
+
+// DestinationStatuses lists the destinations in the order of the configuration.
+func (n *Node) DestinationStatuses() []DestinationStatus {
+	n.pauses.mu.Lock()
+	defer n.pauses.mu.Unlock()
+	list := []DestinationStatus{}
+	for _, d := range n.Config.Destinations {
+		status := DestinationStatus{Name: d.Name, Kind: d.Kind}
+		if since, ok := n.pauses.since[d.Name]; ok {
+			status.PausedSince = &since
+		}
+		list = append(list, status)
+	}
+	return list
+}
+
+// Resend queues a result that was given up once more, behind those that wait.
+func (n *Node) Resend(ctx context.Context, deliveryID int64) error {
+	return n.Index.Update(ctx, func(tx Tx) error {
+		d, err := tx.Delivery(deliveryID)
+		switch {
+		case err != nil:
+			return err
+		case d == nil:
+			return &NotFoundError{fmt.Sprintf("delivery %d", deliveryID)}
+		case d.State != DeliveryDead:
+			return &InputError{fmt.Sprintf("delivery %d is %s; only one that was given up can be sent again", d.ID, d.State)}
+		}
+		now := time.Now()
+		d.State, d.At = DeliveryWaiting, now
+		if err := tx.PutDelivery(d); err != nil {
+			return err
+		}
+		if err := tx.AddJob(Job{Queue: deliverQueue(d.Destination), Key: caseKey(d.ID), CaseID: d.CaseID, RunAt: now}); err != nil {
+			return err
+		}
+		c, err := tx.Case(d.CaseID)
+		if err != nil || c == nil || !c.Accepts(DeliveryRetried) {
+			return err
+		}
+		c.Reason = ""
+		return n.move(tx, c, DeliveryRetried, now)
+	})
+}
