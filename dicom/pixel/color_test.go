@@ -170,10 +170,9 @@ func TestJPEG(t *testing.T) {
 	}{
 		"another size":       {mono.with(attributes{dicom.Rows: height + 1}), Malformed},
 		"three for one":      {mono.with(attributes{dicom.PixelDataTag: fragments{nil, three}}), Malformed},
-		"cut off":            {mono.with(attributes{dicom.PixelDataTag: fragments{nil, one[:len(one)/2&^1]}}), Malformed},
+		"cut off":            {mono.with(attributes{dicom.PixelDataTag: fragments{nil, one[:len(one)/2&^1]}}), Truncated},
 		"no JPEG":            {mono.with(attributes{dicom.PixelDataTag: fragments{nil, []byte("abcd")}}), Malformed},
-		"12 bits":            {mono.with(attributes{dicom.PixelDataTag: fragments{nil, twelveBits(one)}}), Syntax},
-		"in pixels of 16":    {mono.with(attributes{dicom.BitsAllocated: 16}), Unsupported},
+		"12 bits":            {mono.with(attributes{dicom.PixelDataTag: fragments{nil, twelveBits(one)}}), Malformed},
 		"65535 by 65535 big": {mono.with(attributes{dicom.Rows: 65535, dicom.Columns: 65535}), TooLarge},
 	} {
 		m, err := c.a.open(t, dicom.JPEGBaseline)

@@ -58,7 +58,7 @@ func (m *Image) frame(n int) (frame, error) {
 		}
 		at += s.Length
 	}
-	return m.decode(m, f.data)
+	return m.decode(f.data)
 }
 
 func (m *Image) read(p []byte, offset int64) error {

@@ -20,7 +20,6 @@ type Image struct {
 	obj    *dicom.Object
 	syntax dicom.TransferSyntax
 	pixels *dicom.PixelData
-	decode decoder // nil for native pixel data
 
 	rows, columns, samples, frames     int
 	bitsAllocated, bitsStored, highBit int
@@ -44,7 +43,7 @@ func Open(r io.ReaderAt, size int64, obj *dicom.Object) (*Image, error) {
 	}
 	m := &Image{r: r, obj: obj, pixels: obj.PixelData}
 	m.syntax, _ = dicom.LookupTransferSyntax(obj.TransferSyntax)
-	if err := m.chooseDecoder(); err != nil {
+	if err := m.checkSyntax(); err != nil {
 		return nil, err
 	}
 	if err := m.readAttributes(); err != nil {

@@ -148,7 +148,7 @@ func TestDeflatedFrame(t *testing.T) {
 // TestRLE holds the examples of PS3.5 Annex G: runs, literals, several planes.
 func TestRLE(t *testing.T) {
 	frame := func(segments ...[]byte) []byte {
-		b := make([]byte, rleHeader)
+		b := make([]byte, 64)
 		b[0] = byte(len(segments))
 		for i, s := range segments {
 			b[4+4*i], b[5+4*i] = byte(len(b)), byte(len(b)>>8)

@@ -1,4 +1,4 @@
-package pixel
+package codec
 
 import "encoding/binary"
 
@@ -9,33 +9,30 @@ const (
 
 // decodeRLE reads RLE Lossless (PS3.5 Annex G): one segment for each byte of
 // each sample, the most significant byte first.
-func decodeRLE(m *Image, data []byte) (frame, error) {
-	pixels := m.rows * m.columns
-	width := (m.bitsAllocated + 7) / 8 // bytes of a sample
-	planes := m.samples * width
-	if m.bitsAllocated == 1 {
+func decodeRLE(f *Format, data, dst []byte) (Layout, error) {
+	pixels := f.Rows * f.Columns
+	width := (f.BitsAllocated + 7) / 8 // bytes of a sample
+	planes := f.Samples * width
+	if f.BitsAllocated == 1 {
 		pixels, planes = (pixels+7)/8, 1
-	} else if m.bitsAllocated%8 != 0 {
-		return frame{}, failf(Unsupported, "RLE of %d bits is not read", m.bitsAllocated)
+	} else if f.BitsAllocated%8 != 0 {
+		return Layout{}, failf(Unsupported, "RLE of %d bits is not read", f.BitsAllocated)
 	}
-	if err := m.checkRatio(data, rleMaxRatio); err != nil {
-		return frame{}, err
+	if err := f.checkRatio(data, rleMaxRatio); err != nil {
+		return Layout{}, err
 	}
 	segments, err := rleSegments(data, planes)
 	if err != nil {
-		return frame{}, err
+		return Layout{}, err
 	}
-	f := m.newFrame(int64(pixels) * int64(planes))
-	f.planar, f.bigEndian = true, false
 	for i, segment := range segments {
-		sample, significance := i/width, width-1-i%width
-		plane := f.data[sample*width*pixels:]
-		if !unpackBits(plane, significance, width, pixels, segment) {
-			f.release()
-			return frame{}, failf(Truncated, "RLE segment %d ends early", i+1)
+		sample, significance := i/width, i%width
+		plane := dst[sample*width*pixels:]
+		if !unpackBits(plane, width-1-significance, width, pixels, segment) {
+			return Layout{}, failf(Truncated, "RLE segment %d ends early", i+1)
 		}
 	}
-	return f, nil
+	return Layout{Planar: true, Photometric: f.Photometric}, nil
 }
 
 // rleSegments reads the header of a frame (PS3.5 G.5) and returns its segments.
