@@ -39,6 +39,7 @@ type Score struct {
 type Encoded struct {
 	model  *Model
 	tokens Tensor // [1, N, d]
+	w, h   int    // of the prepared picture; a batch is of one size
 }
 
 // EncodeImage runs the vision graph on one picture.
@@ -58,7 +59,7 @@ func (m *Model) EncodeImage(ctx context.Context, img image.Image) (*Encoded, err
 	if !finite(tokens.Floats) {
 		return nil, fmt.Errorf("inference: pack %s: the vision graph gave NaN or infinite values", m.manifest.Name)
 	}
-	return &Encoded{m, tokens}, nil
+	return &Encoded{m, tokens, prepared.w, prepared.h}, nil
 }
 
 // Score judges every statement against every picture: the result is [picture][statement].
@@ -97,12 +98,13 @@ type row struct {
 	score  *Score
 }
 
-// batches cuts the rows where the shape of the image tokens changes and after Graphs.Rows.
+// batches cuts the rows where the size of the pictures changes and after Graphs.Rows.
 func (m *Model) batches(rows []row) [][]row {
 	var all [][]row
 	start := 0
 	for i := range rows {
-		if i-start == m.manifest.Graphs.Rows || !slices.Equal(rows[i].image.tokens.Shape, rows[start].image.tokens.Shape) {
+		a, b := rows[start].image, rows[i].image
+		if i-start == m.manifest.Graphs.Rows || a.w != b.w || a.h != b.h || !slices.Equal(a.tokens.Shape, b.tokens.Shape) {
 			all = append(all, rows[start:i])
 			start = i
 		}
