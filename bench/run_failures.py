@@ -97,6 +97,8 @@ def kill9(peer, trials):
 
 def diskfull(peer):
     """A disk of 24 MB: what does not fit has to be refused, and service goes on when there is room again."""
+    if len(list((DATA / "ct").glob("*.dcm"))) < 60:
+        raise RuntimeError("the data is too small to fill the disk; make it with SCALE=0.2 or more")
     disk = WORK / "full"
     disk.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=True)
