@@ -18,6 +18,7 @@ func (k *checker) contrast() {
 	var with, without, oral *hit
 	var withC, withoutC *clause
 	withN, withoutN := 0, 0
+	plainTitle, title := false, true // a title says 'without' and none says 'with'
 	note := func(s *Statement, d *detail) bool {
 		for i := range d.mentions {
 			m := &d.mentions[i]
@@ -35,18 +36,21 @@ func (k *checker) contrast() {
 				oral = &m.hit
 			case m.has("without") || m.denied && d.clause.deniedAt(m.from):
 				without, withoutN, withoutC = &m.hit, s.N, d.clause
+				plainTitle = plainTitle || title && !d.clause.verb()
 			case with == nil && !d.clause.otherContrast() && (!m.denied || d.clause.afterContrast(m.from)):
 				with, withN, withC = &m.hit, s.N, d.clause
+				plainTitle = plainTitle && d.clause.verb()
 			}
 		}
 		return true
 	}
 	k.described(note)
+	title = false
 	k.observed(note)
 	switch {
 	case with != nil && !given && oral == nil && !k.reportsEarlier(withN):
 		k.flag("CON-001", withN, withC.spanText(*with))
-	case with == nil && without != nil && given && oral == nil:
+	case (with == nil || plainTitle) && without != nil && given && oral == nil:
 		k.flag("CON-002", withoutN, withoutC.spanText(*without))
 	}
 }

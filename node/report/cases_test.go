@@ -5,7 +5,9 @@ import (
 	"testing"
 )
 
-func TestMore(t *testing.T) {
+// TestSlips holds one slip each, in the words of many writers; the code of its rule must come out. None was
+// looked at while the rules were written; the misses then (9 of 75) were mended afterwards.
+func TestSlips(t *testing.T) {
 	no, yes := false, true
 	F := func(m, part, desc, sex string, age int) Facts {
 		return Facts{Modalities: []string{m}, BodyParts: []string{part}, StudyDescription: desc, Sex: sex, AgeYears: age, StudyDate: "20240315"}
@@ -108,5 +110,8 @@ func TestMore(t *testing.T) {
 			t.Logf("%s missed (%v): %s", c.code, got, strings.ReplaceAll(c.text, "\n", " / "))
 		}
 	}
-	t.Logf("%d of %d", len(cases)-miss, len(cases))
+	t.Logf("%d of %d slips caught", len(cases)-miss, len(cases))
+	if miss*20 > len(cases) {
+		t.Errorf("fewer than 95 %% of the slips are caught")
+	}
 }

@@ -32,6 +32,9 @@ func (d *layout) read(block int, b Block) {
 	lines := wrapped(b.Text)
 	for i, ln := range lines {
 		pieces := d.headed(b.Text, ln)
+		if i > 0 && b.Section != section && !pieces[0].heading && d.leaves(section, b.Text, ln) {
+			section, headed = "findings", false
+		}
 		for _, p := range pieces {
 			if p.heading {
 				section, headed = d.enter(p, section), p.known
@@ -65,6 +68,19 @@ func (d *layout) settle() {
 			p.section = "history"
 		}
 	}
+}
+
+// leaves: a line without a heading of its own is no longer part of section. A comparison is one line long;
+// a technique ends where something is found.
+func (d *layout) leaves(section, text string, ln line) bool {
+	if section != "comparison" && section != "technique" {
+		return false
+	}
+	c := d.lex.analyse(text, ln.start, ln.end)
+	if section == "comparison" {
+		return len(c.tokens) > 6 && c.says() && c.colours&cuePrior == 0
+	}
+	return c.says() && !c.names("modality", "contrast", "view")
 }
 
 // endsAtGap: in a dictation these sections are one paragraph long; what follows an empty line

@@ -88,32 +88,46 @@ func (d *detail) primary() bool {
 	})
 }
 
-// PART-002: the report's title names only regions far from the headers' ones.
+// PART-002: the report's title names only regions the examination is not of; or, past the title, all of
+// its technique does.
 func (k *checker) titlePart() {
 	if len(k.exam.regions) == 0 || k.exam.wholeBody() {
 		return
 	}
 	var first *mention
-	n := 0
-	fits := false
+	n, titles, fits := 0, 0, false
 	k.described(func(s *Statement, d *detail) bool {
-		for i := range d.mentions {
-			m := &d.mentions[i]
-			if !m.place() || m.has("generic") || m.region == "any" {
-				fits = fits || m.place() && m.region == "any" && m.kind == "region"
-				continue
-			}
-			if k.titled(m.region) {
-				fits = true
-			} else if first == nil && (!m.has("loose") || m.kind == "region") && k.titleOf(s, d) {
-				first, n = m, s.N
-			}
+		foreign, own := k.titleRegions(d)
+		title := k.titleOf(d)
+		if title && foreign != nil && first == nil {
+			first, n = foreign, s.N
 		}
-		return !fits
+		fits = fits || own
+		if title && (foreign != nil || own) {
+			titles++
+		}
+		// a first title that is far off settles it by itself
+		return !fits && !(titles == 1 && title && foreign != nil && !k.near(k.exam.regions, foreign.region))
 	})
 	if first != nil && !fits {
 		k.flag("PART-002", n, k.regionNames([]string{first.region}), k.regionNames(k.exam.regions))
 	}
+}
+
+// titleRegions looks at the places a statement names: the first that is foreign to the examination, and
+// whether some place fits it.
+func (k *checker) titleRegions(d *detail) (foreign *mention, fits bool) {
+	for i := range d.mentions {
+		m := &d.mentions[i]
+		switch {
+		case !m.place():
+		case m.region == "any" && m.kind == "region", !m.has("generic") && k.titled(m.region):
+			fits = true
+		case foreign == nil && !m.has("generic") && m.region != "any" && (!m.has("loose") || m.kind == "region"):
+			foreign = m
+		}
+	}
+	return foreign, fits
 }
 
 // titled: a title may name the region for this examination. The body part of the header is often a
@@ -128,7 +142,7 @@ func (k *checker) titled(region string) bool {
 }
 
 // titleOf: the statement names an examination: a modality or view together with a body part.
-func (k *checker) titleOf(s *Statement, d *detail) bool {
+func (k *checker) titleOf(d *detail) bool {
 	return d.title || d.names("modality", "view") && len(d.clause.tokens) <= 24
 }
 

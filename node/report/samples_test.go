@@ -162,8 +162,8 @@ func ownReports(t testing.TB) []sample {
 		}
 		out = append(out, sample{f[0], []Block{{"", strings.TrimSpace(text)}}, facts})
 	}
-	if len(out) != 40 {
-		t.Fatalf("%d reports, want 40", len(out))
+	if len(out) != 62 {
+		t.Fatalf("%d reports, want 62", len(out))
 	}
 	return out
 }

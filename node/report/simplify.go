@@ -58,6 +58,7 @@ func (d *detail) kernel() *kernel {
 		}
 	}
 	k.dropGeneric()
+	k.dropVague()
 	if len(k.organs) == 0 && d.carried != nil && k.findings[0].region == "-" {
 		k.organs = append(k.organs, d.carried.concept)
 		if k.side == sideNone {
@@ -75,6 +76,14 @@ func (k *kernel) dropGeneric() {
 	specific := slices.DeleteFunc(slices.Clone(k.organs), func(c *concept) bool { return c.has("generic") })
 	if len(specific) > 0 {
 		k.organs = specific
+	}
+}
+
+// dropVague drops 'abnormality' beside a finding with a name.
+func (k *kernel) dropVague() {
+	named := slices.DeleteFunc(slices.Clone(k.findings), func(c *concept) bool { return c.english == "abnormality" })
+	if len(named) > 0 {
+		k.findings = named
 	}
 }
 
