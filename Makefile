@@ -44,7 +44,7 @@ lint: setup-lint
 
 # One target at a time, because go test fuzzes only one.
 fuzz: setup-test
-	for package in $$(go list ./...); do \
+	@for package in $$(go list ./...); do \
 	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 	    echo "$$package $$target"; \
 	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
