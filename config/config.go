@@ -68,9 +68,34 @@ type DICOM struct {
 
 // HL7 is the MLLP listener.
 type HL7 struct {
-	Listen         string `yaml:"listen"`          // host:port; empty: do not listen
-	DefaultCharset string `yaml:"default_charset"` // for messages without MSH-18, in the words of HL7 table 0211
-	MaxMessage     Size   `yaml:"max_message"`
+	Listen         string  `yaml:"listen"`          // host:port; empty: do not listen
+	DefaultCharset string  `yaml:"default_charset"` // for messages without MSH-18, in the words of HL7 table 0211
+	MaxMessage     Size    `yaml:"max_message"`
+	Mapping        Mapping `yaml:"mapping"`
+}
+
+// Mapping says where this site's messages keep what joins a report to its study. Paths are written OBR-18 or
+// PID-3[2].4.1; a list is searched in order, and an empty one means the default.
+type Mapping struct {
+	Accession            []string `yaml:"accession"`
+	StudyUID             []string `yaml:"study_uid"`
+	RequestedProcedureID []string `yaml:"requested_procedure_id"`
+	Modality             []string `yaml:"modality"`
+
+	PatientAuthorities []string `yaml:"patient_authorities"` // CX.4 of the patient ID that the images carry
+	PatientIDTypes     []string `yaml:"patient_id_types"`    // CX.5, when no authority is named
+
+	AccessionStrip Strip `yaml:"accession_strip"` // of messages and of images
+	PatientIDStrip Strip `yaml:"patient_id_strip"`
+
+	Sections map[string]string `yaml:"sections"` // OBX-3 in lower case → findings, impression, addendum, technique, …
+}
+
+// Strip takes off what one side adds to an identifier.
+type Strip struct {
+	Prefixes     []string `yaml:"prefixes"` // the first that fits
+	Suffixes     []string `yaml:"suffixes"`
+	LeadingZeros bool     `yaml:"leading_zeros"`
 }
 
 // HTTP is the page, the API and the metrics.
@@ -84,7 +109,23 @@ type Peer struct {
 	AETitle     string `yaml:"ae_title"` // 1 to 16 characters
 	Address     string `yaml:"address"`  // host:port; empty: a peer that only sends
 	SendResults bool   `yaml:"send_results"`
+	Policy      `yaml:",inline"`
 }
+
+// Policy says which results a receiver gets, and when.
+type Policy struct {
+	Send            string `yaml:"send"`             // SendAlways (if empty) or SendFlagged
+	MinSeverity     string `yaml:"min_severity"`     // of SendFlagged: info (if empty), warning or critical
+	HoldPreliminary bool   `yaml:"hold_preliminary"` // nothing for reports that are not final
+	PerMinute       int    `yaml:"per_minute"`       // at most; 0: no limit
+	Hours           Hours  `yaml:"hours"`            // time of day, local; empty: always
+}
+
+// The choices of Policy.Send.
+const (
+	SendAlways  = "always"
+	SendFlagged = "flagged"
+)
 
 // Destination is an MLLP receiver of the ORU messages with the flags.
 type Destination struct {
@@ -93,6 +134,7 @@ type Destination struct {
 	SendResults bool   `yaml:"send_results"`
 	Version     string `yaml:"version"` // 2.5.1, 2.4 or 2.3.1
 	Status      string `yaml:"status"`  // OBR-25 and OBX-11: R, P or F
+	Policy      `yaml:",inline"`
 }
 
 // Model is the pack of models that judges, and what runs it.

@@ -16,7 +16,7 @@ func contract() *Config {
 		Mode:            ModeLive,
 		Site:            Site{Name: "concord", Language: LanguageReport},
 		DICOM:           DICOM{AETitle: "CONCORD", Listen: "127.0.0.1:11112", AcceptUnknownCallers: true, MaxPDU: 131072, MaxAssociations: 64},
-		HL7:             HL7{Listen: "127.0.0.1:2575", DefaultCharset: "UNICODE UTF-8", MaxMessage: 64 << 20},
+		HL7:             HL7{Listen: "127.0.0.1:2575", DefaultCharset: "UNICODE UTF-8", MaxMessage: 64 << 20, Mapping: noMapping},
 		HTTP:            HTTP{Listen: "127.0.0.1:8080"},
 		Peers:           []Peer{{Name: "pacs", AETitle: "ORTHANC", Address: "127.0.0.1:4242", SendResults: true}},
 		HL7Destinations: []Destination{{Name: "ris", Address: "127.0.0.1:2576", SendResults: true, Version: "2.5.1", Status: "R"}},
@@ -25,6 +25,10 @@ func contract() *Config {
 		Retention:       Retention{Keep: Duration(72 * time.Hour), HighWatermark: 90},
 	}
 }
+
+// noMapping has the empty lists of default.yaml.
+var noMapping = Mapping{Accession: []string{}, StudyUID: []string{}, RequestedProcedureID: []string{}, Modality: []string{},
+	PatientAuthorities: []string{}, PatientIDTypes: []string{}, Sections: map[string]string{}}
 
 func write(t *testing.T, text string) string {
 	t.Helper()
@@ -114,6 +118,10 @@ func TestSet(t *testing.T) {
 			[]Peer{{Name: "pacs", AETitle: "ORTHANC", Address: "127.0.0.1:4242", SendResults: true}}},
 		{`peers=[{"name":"a","ae_title":"A"},{"name":"b","ae_title":"B"}]`,
 			func(c *Config) any { return c.Peers }, []Peer{{Name: "a", AETitle: "A"}, {Name: "b", AETitle: "B"}}},
+		{`peers[0].send=flagged`, func(c *Config) any { return c.Peers[0].Send }, SendFlagged},
+		{`hl7_destinations[0].hours=22:00-06:30`, func(c *Config) any { return c.HL7Destinations[0].Hours },
+			Hours{22 * time.Hour, 6*time.Hour + 30*time.Minute}},
+		{`hl7.mapping.accession=[ORC-3, ZXX-1]`, func(c *Config) any { return c.HL7.Mapping.Accession }, []string{"ORC-3", "ZXX-1"}},
 		{`peers=[]`, func(c *Config) any { return len(c.Peers) }, 0},
 		{`dicom.ae_title=0123`, func(c *Config) any { return c.DICOM.AETitle }, "0123"},
 		{`site.name=a # b: c`, func(c *Config) any { return c.Site.Name }, "a # b: c"},

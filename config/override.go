@@ -78,9 +78,12 @@ func leaves(t reflect.Type, prefix string) []string {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		key := prefix + f.Tag.Get("yaml")
-		if f.Type.Kind() == reflect.Struct {
+		switch {
+		case f.Anonymous: // its keys stand among those of t
+			keys = append(keys, leaves(f.Type, prefix)...)
+		case f.Type.Kind() == reflect.Struct && f.Type != reflect.TypeFor[Hours]():
 			keys = append(keys, leaves(f.Type, key+".")...)
-		} else {
+		default:
 			keys = append(keys, key)
 		}
 	}
@@ -139,7 +142,16 @@ func child(v reflect.Value, name string) (reflect.Value, []string) {
 	}
 	var names []string
 	for i := range v.NumField() {
-		tag := v.Type().Field(i).Tag.Get("yaml")
+		f := v.Type().Field(i)
+		if f.Anonymous {
+			inner, more := child(v.Field(i), name)
+			if inner.IsValid() {
+				return inner, nil
+			}
+			names = append(names, more...)
+			continue
+		}
+		tag := f.Tag.Get("yaml")
 		if tag == name {
 			return v.Field(i), nil
 		}

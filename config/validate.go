@@ -22,6 +22,7 @@ const (
 	minHL7Message   = 64 << 10
 	maxHL7Message   = 1 << 30
 	maxImages       = 1024
+	maxPerMinute    = 100_000
 	maxAETitle      = 16 // PS3.5 6.2, value representation AE
 )
 
@@ -120,6 +121,7 @@ func (k *checker) checkPeers(peers []Peer) {
 		key := fmt.Sprintf("peers[%d]", i)
 		names = k.name(key, p.Name, names)
 		k.aeTitle(key+".ae_title", p.AETitle)
+		k.policy(key, p.Policy)
 		switch {
 		case p.Address != "":
 			k.dialable(key+".address", p.Address)
@@ -135,9 +137,16 @@ func (k *checker) checkDestinations(destinations []Destination) {
 		key := fmt.Sprintf("hl7_destinations[%d]", i)
 		names = k.name(key, d.Name, names)
 		k.dialable(key+".address", d.Address)
+		k.policy(key, d.Policy)
 		k.oneOf(key+".version", d.Version, defaultVersion, "2.4", "2.3.1")
 		k.oneOf(key+".status", d.Status, defaultStatus, "P", "F")
 	}
+}
+
+func (k *checker) policy(key string, p Policy) {
+	k.oneOf(key+".send", p.Send, "", SendAlways, SendFlagged)
+	k.oneOf(key+".min_severity", p.MinSeverity, "", "info", "warning", "critical")
+	k.between(key+".per_minute", p.PerMinute, 0, maxPerMinute)
 }
 
 func (k *checker) checkModel(m Model) {

@@ -21,6 +21,28 @@ type Size int64
 // Percent is a share from 0 to 100, in YAML '90%'.
 type Percent float64
 
+// Hours is a span of the day, in YAML '08:00-18:00'; '22:00-06:00' runs over midnight. Both ends are offsets from
+// midnight; the zero Hours is the whole day.
+type Hours struct{ From, To time.Duration }
+
+// UnmarshalYAML reads a scalar such as 08:00-18:00.
+func (h *Hours) UnmarshalYAML(n ast.Node) error {
+	text := scalar(n)
+	if text == "" {
+		*h = Hours{}
+		return nil
+	}
+	from, to, _ := strings.Cut(text, "-")
+	start, err1 := time.Parse("15:04", strings.TrimSpace(from))
+	end, err2 := time.Parse("15:04", strings.TrimSpace(to))
+	if err1 != nil || err2 != nil || start.Equal(end) {
+		return wrong(n, "not a span of the day; write it like 08:00-18:00")
+	}
+	midnight := time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
+	*h = Hours{start.Sub(midnight), end.Sub(midnight)}
+	return nil
+}
+
 // UnmarshalYAML reads a scalar such as 90s.
 func (d *Duration) UnmarshalYAML(n ast.Node) error {
 	v, err := time.ParseDuration(scalar(n))

@@ -82,7 +82,7 @@ func (e *explainer) group(g group) {
 		note := "empty"
 		switch {
 		case value == "":
-		case !taken && e.AccessionStrip.apply(value) == o.Accession:
+		case !taken && e.AccessionStrip.Apply(value) == o.Accession:
 			taken = true
 			note = "taken as " + o.Accession
 		case taken:

@@ -35,11 +35,11 @@ func (r *rules) accessionOf(g group) (accession, issuer string) {
 			continue
 		}
 		if strings.IndexFunc(id, isDigit) >= 0 {
-			return r.AccessionStrip.apply(id), namespace
+			return r.AccessionStrip.Apply(id), namespace
 		}
 		accession, issuer = id, namespace
 	}
-	return r.AccessionStrip.apply(accession), issuer
+	return r.AccessionStrip.Apply(accession), issuer
 }
 
 func isDigit(c rune) bool { return c >= '0' && c <= '9' }
@@ -145,7 +145,7 @@ func (r *rules) patient(pid Segment) Patient {
 		p.IDs = identifiers(pid.Field(2))
 	}
 	if i := r.choose(p.IDs); i >= 0 {
-		p.ID, p.Issuer = r.PatientIDStrip.apply(p.IDs[i].Value), p.IDs[i].Issuer
+		p.ID, p.Issuer = r.PatientIDStrip.Apply(p.IDs[i].Value), p.IDs[i].Issuer
 	}
 	return p
 }

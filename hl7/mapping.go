@@ -123,8 +123,8 @@ func mustPaths(texts ...string) []Path {
 	return paths
 }
 
-// apply strips an identifier; what would become empty stays.
-func (s Strip) apply(id string) string {
+// Apply strips an identifier; what would become empty stays.
+func (s Strip) Apply(id string) string {
 	id = strings.TrimSpace(id)
 	full := id
 	for _, prefix := range s.Prefixes {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"concord/hl7"
 	"concord/node"
 )
 
@@ -213,6 +214,37 @@ func TestFeedbackIsKept(t *testing.T) {
 		{CaseID: c.ID, Statement: 7, Opinion: node.OpinionRight}, {CaseID: c.ID, Statement: -1, Opinion: node.OpinionRight}} {
 		if h.node.AddFeedback(t.Context(), bad) == nil {
 			t.Errorf("accepted %+v", bad)
+		}
+	}
+}
+
+// DICOM cuts an accession number at 16 characters, and a site may add a prefix
+// on one side only.
+func TestAccessionNumbersThatDiffer(t *testing.T) {
+	for name, c := range map[string]struct{ images, message string }{
+		"cut at 16":          {"2026112400001234", "20261124000012345678"},
+		"prefix of the PACS": {"HOSP-A77", "A77"},
+		"prefix of the RIS":  {"A77", "HOSP-A77"},
+	} {
+		for _, reportFirst := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				h := newHarness(t, func(config *node.Config) {
+					config.Mapping.AccessionStrip = hl7.Strip{Prefixes: []string{"HOSP-"}}
+				})
+				m := message{control: "M1", filler: "F1", accession: c.message, patient: "P1", status: "F", text: "Normal heart."}
+				if reportFirst {
+					h.send(m)
+					h.wait(node.WaitingImages)
+					h.store(chest(study1, c.images))
+				} else {
+					h.store(chest(study1, c.images))
+					h.wait(node.WaitingReport)
+					h.send(m)
+				}
+				if got := h.wait(node.Done)[0]; len(got.Flags) != 0 {
+					t.Errorf("flagged: %+v", got.Flags)
+				}
+			})
 		}
 	}
 }

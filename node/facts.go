@@ -17,14 +17,11 @@ func blocksOf(r *hl7.Report) (blocks []report.Block) {
 	return blocks
 }
 
-// factsOf gathers what the headers and the order say, for the rules.
-func factsOf(r *hl7.Report, objects []Object) report.Facts {
+// facts gathers what the headers and the order say, for the rules.
+func (j *Judge) facts(r *hl7.Report, objects []Object) report.Facts {
 	f := report.Facts{AgeYears: -1, Procedure: strings.TrimSpace(r.Procedure.Text + " " + r.Procedure.Code)}
 	f.ReportPatient = report.Patient{ID: r.Patient.ID, Issuer: r.Patient.Issuer, Name: r.Patient.Name,
 		BirthDate: r.Patient.BirthDate, Sex: r.Patient.Sex}
-	if r.Accession != r.Filler { // a filler number serves as a key, but is no evidence of another patient
-		f.ReportPatient.Accession = r.Accession
-	}
 	var contrast, pictures bool
 	if len(objects) > 0 {
 		preferID(&f.ReportPatient, r, objects[0].Header.Patient.ID)
@@ -35,7 +32,7 @@ func factsOf(r *hl7.Report, objects []Object) report.Facts {
 			f.Sex, f.AgeYears = h.Patient.Sex, age(h)
 			f.StudyDescription, f.StudyDate = h.StudyDescription, h.StudyDate
 			f.ImagePatient = report.Patient{ID: h.Patient.ID, Issuer: h.Patient.Issuer, Name: h.Patient.Name,
-				BirthDate: h.Patient.BirthDate, Sex: h.Patient.Sex, Accession: h.Accession}
+				BirthDate: h.Patient.BirthDate, Sex: h.Patient.Sex, Accession: j.AccessionStrip.Apply(h.Accession)}
 		}
 		if h.Frames < 1 { // reports and plans say nothing about what was imaged
 			continue
@@ -48,10 +45,24 @@ func factsOf(r *hl7.Report, objects []Object) report.Facts {
 		addFact(&f.ViewPositions, h.ViewPosition)
 		addFact(&f.SeriesDescriptions, h.SeriesDescription)
 	}
+	setAccession(&f, r)
 	if pictures && contrast {
 		f.ContrastGiven = &contrast
 	}
 	return f
+}
+
+// setAccession gives the rules the report's accession number. A filler number
+// that stands in for one is a key, but no evidence of another patient; an
+// image's that is cut at 16 characters (SH) is the whole one's.
+func setAccession(f *report.Facts, r *hl7.Report) {
+	if r.Accession == r.Filler {
+		return
+	}
+	f.ReportPatient.Accession = r.Accession
+	if sameAccession(r.Accession, f.ImagePatient.Accession) {
+		f.ReportPatient.Accession = f.ImagePatient.Accession
+	}
 }
 
 // preferID chooses among the identifiers of the message the one that the

@@ -174,12 +174,12 @@ func (n *Node) findStudies(tx Tx, r *hl7.Report, uid string) (found, error) {
 		}
 		return found{[]Study{*study}, "study UID"}, nil
 	}
-	named, err := tx.FindStudies(StudyKeys{Accession: r.Accession, Placer: r.Placer, Filler: r.Filler})
+	named, err := tx.FindStudies(StudyKeys{Accessions: AccessionKeys(r.Accession), Placer: r.Placer, Filler: r.Filler})
 	if err != nil {
 		return found{}, err
 	}
 	byAccession := keep(named, func(s Study) bool {
-		return r.Accession != "" && s.Accession == r.Accession && issuersAgree(s.AccessionIssuer, r.AccessionIssuer)
+		return sameAccession(r.Accession, s.Accession) && issuersAgree(s.AccessionIssuer, r.AccessionIssuer)
 	})
 	byAccession = narrow(byAccession, func(s Study) bool {
 		return r.RequestedProcedureID != "" && s.ProcedureID == r.RequestedProcedureID
@@ -191,6 +191,22 @@ func (n *Node) findStudies(tx Tx, r *hl7.Report, uid string) (found, error) {
 	return found{keep(named, func(s Study) bool {
 		return (r.Filler != "" && s.Filler == r.Filler) || (r.Placer != "" && s.Placer == r.Placer)
 	}), "order number"}, nil
+}
+
+// maxSH is the length at which DICOM cuts an accession number (PS3.5 6.2, SH).
+const maxSH = 16
+
+// AccessionKeys are the forms in which images may carry an accession number.
+func AccessionKeys(accession string) []string {
+	if runes := []rune(accession); len(runes) > maxSH {
+		return []string{accession, strings.TrimSpace(string(runes[:maxSH]))}
+	}
+	return []string{accession}
+}
+
+// sameAccession says whether images carry the accession number of a report.
+func sameAccession(ofReport, ofImages string) bool {
+	return ofReport != "" && slices.Contains(AccessionKeys(ofReport), ofImages)
 }
 
 // withOrder lends a report the keys that it lacks and its order has.
@@ -328,7 +344,7 @@ func (n *Node) sumUp(tx Tx, objects []Object, now time.Time) (*Study, error) {
 		if study.Patient == (Patient{}) {
 			study.Patient = h.Patient
 		}
-		setDefault(&study.Accession, h.Accession)
+		setDefault(&study.Accession, n.Config.Mapping.AccessionStrip.Apply(h.Accession))
 		setDefault(&study.AccessionIssuer, h.AccessionIssuer)
 		setDefault(&study.Placer, h.Placer)
 		setDefault(&study.Filler, h.Filler)

@@ -18,6 +18,8 @@ type Judge struct {
 	Model     *inference.Model // nil: no pack is loaded, and the verdicts say so
 	Open      func(path string) (ObjectFile, error)
 	MaxImages int // pictures of one case at most; 0: 8
+	// AccessionStrip makes accession numbers of messages and images alike.
+	AccessionStrip hl7.Strip
 }
 
 // Judgement is what a judge says about one case.
@@ -36,7 +38,7 @@ func (j *Judge) Judge(ctx context.Context, r *hl7.Report, objects []Object) (*Ju
 	for i := range text.Statements {
 		out.Statements = append(out.Statements, statementOf(r, &text.Statements[i]))
 	}
-	out.Flags = ruleFlags(report.Check(text, factsOf(r, objects)))
+	out.Flags = ruleFlags(report.Check(text, j.facts(r, objects)))
 	if slices.ContainsFunc(out.Flags, func(f Flag) bool { return f.Code == identityMismatch }) {
 		holdBack(out.Statements, words.identityHeld)
 		return out, nil

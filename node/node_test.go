@@ -71,7 +71,7 @@ func newHarness(t *testing.T, change func(*node.Config)) *harness {
 		change(&config)
 	}
 	h.node = &node.Node{Config: config, Index: s, Objects: s, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)),
-		Judge: &node.Judge{Open: s.Open}}
+		Judge: &node.Judge{Open: s.Open, AccessionStrip: config.Mapping.AccessionStrip}}
 	s.OnJob = h.node.Wake
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -70,7 +70,7 @@ type ObjectTx interface {
 // StudyKeys are keys of an order that objects may carry, too.
 type StudyKeys struct {
 	UIDs           []string
-	Accession      string
+	Accessions     []string
 	Placer, Filler string
 }
 

@@ -27,7 +27,7 @@ func (j judgeCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reports, err := readReports(j.Report, c.HL7.DefaultCharset)
+	reports, err := readReports(j.Report, c.HL7.DefaultCharset, mappingOf(c.HL7.Mapping))
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,8 @@ func (j judgeCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	judge := &node.Judge{Model: model, Open: openFile, MaxImages: c.Model.MaxImages}
+	judge := &node.Judge{Model: model, Open: openFile, MaxImages: c.Model.MaxImages,
+		AccessionStrip: hl7.Strip(c.HL7.Mapping.AccessionStrip)}
 	for i := range reports {
 		judgement, err := judge.Judge(ctx, &reports[i], objects)
 		if err != nil {
@@ -53,7 +54,7 @@ func (j judgeCommand) Run(ctx context.Context) error {
 }
 
 // readReports reads the reports of an HL7 message, or a text file as one report.
-func readReports(path, charset string) ([]hl7.Report, error) {
+func readReports(path, charset string, mapping hl7.Mapping) ([]hl7.Report, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func readReports(path, charset string) ([]hl7.Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	reports, err := hl7.Reports(m, hl7.Mapping{})
+	reports, err := hl7.Reports(m, mapping)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -26,17 +26,23 @@ const refusalAttempts = 5
 func destinations(c *config.Config) (out []node.Destination) {
 	for _, p := range c.Peers {
 		if p.SendResults && p.Address != "" {
-			out = append(out, node.Destination{Name: p.Name, Kind: node.SR, Sender: &pacsSender{
-				client: ae.Client{Calling: c.DICOM.AETitle, Called: p.AETitle, Address: p.Address, Timeout: sendTimeout}}})
+			out = append(out, withPolicy(node.Destination{Name: p.Name, Kind: node.SR, Sender: &pacsSender{
+				client: ae.Client{Calling: c.DICOM.AETitle, Called: p.AETitle, Address: p.Address, Timeout: sendTimeout}}}, p.Policy))
 		}
 	}
 	for _, d := range c.HL7Destinations {
 		if d.SendResults {
-			out = append(out, node.Destination{Name: d.Name, Kind: node.ORU, HL7Version: d.Version, HL7Status: d.Status,
-				Sender: &risSender{client: &mllp.Client{Address: d.Address, Timeout: sendTimeout}}})
+			out = append(out, withPolicy(node.Destination{Name: d.Name, Kind: node.ORU, HL7Version: d.Version, HL7Status: d.Status,
+				Sender: &risSender{client: &mllp.Client{Address: d.Address, Timeout: sendTimeout}}}, d.Policy))
 		}
 	}
 	return out
+}
+
+func withPolicy(d node.Destination, p config.Policy) node.Destination {
+	d.When, d.MinSeverity = node.When(p.Send), node.Severity(p.MinSeverity)
+	d.HoldPreliminary, d.PerMinute, d.Window = p.HoldPreliminary, p.PerMinute, node.Window(p.Hours)
+	return d
 }
 
 // pacsSender stores Structured Reports at a peer.

@@ -18,6 +18,7 @@ import (
 	"concord/config"
 	"concord/dicom"
 	"concord/dicom/ae"
+	"concord/hl7"
 	"concord/hl7/mllp"
 	"concord/node"
 	"concord/node/console"
@@ -81,11 +82,12 @@ func newNode(ctx context.Context, c *config.Config, index *store.Store, log *zap
 	return &node.Node{
 		Config: node.Config{
 			Quiet: time.Duration(c.Study.Quiet), Expire: time.Duration(c.Study.Expire), Shadow: c.Mode == config.ModeShadow,
-			DefaultCharset: c.HL7.DefaultCharset, Destinations: destinations(c), Site: siteOf(c),
-			HighWatermark: float64(c.Retention.HighWatermark),
+			DefaultCharset: c.HL7.DefaultCharset, Mapping: mappingOf(c.HL7.Mapping), Destinations: destinations(c), Site: siteOf(c),
+			HighWatermark: float64(c.Retention.HighWatermark) / 100,
 		},
 		Index: index, Objects: index, Log: log,
-		Judge: &node.Judge{Model: model, Open: index.Open, MaxImages: c.Model.MaxImages},
+		Judge: &node.Judge{Model: model, Open: index.Open, MaxImages: c.Model.MaxImages,
+			AccessionStrip: hl7.Strip(c.HL7.Mapping.AccessionStrip)},
 	}, nil
 }
 

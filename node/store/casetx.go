@@ -118,8 +118,12 @@ func (t *tx) addKeys(c *node.Case) error {
 		return t.addKey(c.ID, byStudy, c.StudyUID, "")
 	}
 	order := c.Report.Order
+	for _, accession := range node.AccessionKeys(order.Accession) {
+		if err := t.addKey(c.ID, byAccession, accession, order.AccessionIssuer); err != nil {
+			return err
+		}
+	}
 	for _, key := range []struct{ kind, value, issuer string }{
-		{byAccession, order.Accession, order.AccessionIssuer},
 		{byPlacer, order.Placer, ""},
 		{byFiller, order.Filler, ""},
 	} {

@@ -135,11 +135,11 @@ func testStudies(t *testing.T, index node.Index) {
 	}{
 		{node.StudyKeys{}, nil},
 		{node.StudyKeys{UIDs: []string{"2", "8", "2"}}, []node.Study{b}},
-		{node.StudyKeys{Accession: "A1"}, []node.Study{a, b}},
-		{node.StudyKeys{Accession: "a1"}, nil},
+		{node.StudyKeys{Accessions: []string{"A1"}}, []node.Study{a, b}},
+		{node.StudyKeys{Accessions: []string{"a1"}}, nil},
 		{node.StudyKeys{Placer: "P1"}, []node.Study{a}},
 		{node.StudyKeys{Placer: "F1"}, nil},
-		{node.StudyKeys{UIDs: []string{"2"}, Accession: "A1", Filler: "F3"}, []node.Study{b, a, c}},
+		{node.StudyKeys{UIDs: []string{"2"}, Accessions: []string{"A1"}, Filler: "F3"}, []node.Study{b, a, c}},
 	} {
 		view(t, index, func(tx node.Tx) error {
 			got, err := tx.FindStudies(test.keys)
@@ -159,7 +159,7 @@ func testManyStudies(t *testing.T, index node.Index) {
 		return nil
 	})
 	view(t, index, func(tx node.Tx) error {
-		list, err := tx.FindStudies(node.StudyKeys{Accession: "0"})
+		list, err := tx.FindStudies(node.StudyKeys{Accessions: []string{"0"}})
 		equal(t, "studies of a key that all share", len(list), maxMatches)
 		return err
 	})

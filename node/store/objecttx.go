@@ -118,9 +118,12 @@ func (t *tx) FindStudies(keys node.StudyKeys) ([]node.Study, error) {
 			found = append(found, s)
 		}
 	}
-	for _, key := range []struct{ column, value string }{
-		{"accession", keys.Accession}, {"placer", keys.Placer}, {"filler", keys.Filler},
-	} {
+	type key struct{ column, value string }
+	var named []key
+	for _, accession := range keys.Accessions {
+		named = append(named, key{"accession", accession})
+	}
+	for _, key := range append(named, key{"placer", keys.Placer}, key{"filler", keys.Filler}) {
 		if key.value == "" {
 			continue
 		}
