@@ -280,6 +280,31 @@ func TestPeersHaveTheirOwnLimit(t *testing.T) {
 	dial(t, other, propose(verificationSOPClass, implicitVRLittleEndian))
 }
 
+// A peer that calls by two titles has one limit, which may differ from the
+// others'.
+func TestLimitOfANamedPeer(t *testing.T) {
+	s := &Server{MaxPerPeer: 1}
+	s.Authorize = func(c *Caller) error {
+		if c.Calling == "STORE" || c.Calling == "QUERY" {
+			c.Peer, c.Limit = "pacs", 2
+		}
+		return nil
+	}
+	address := start(t, s)
+	echo := propose(verificationSOPClass, implicitVRLittleEndian)
+	from := func(title string) *Client { return &Client{Calling: title, Called: "CONCORD", Address: address} }
+	dial(t, from("STORE"), echo)
+	dial(t, from("QUERY"), echo)
+	dial(t, from("ANOTHER"), echo)
+	for _, title := range []string{"QUERY", "ANOTHER"} {
+		_, err := from(title).Dial(t.Context(), []Context{echo})
+		var r *Rejection
+		if !errors.As(err, &r) || *r != RejectLocalLimit {
+			t.Errorf("%s: got %v", title, err)
+		}
+	}
+}
+
 func TestDialRefusesNonsense(t *testing.T) {
 	c := client("127.0.0.1:1")
 	if _, err := c.Dial(t.Context(), nil); err == nil {

@@ -27,6 +27,7 @@ type gate struct {
 }
 
 type peerKey struct {
+	name    string // Caller.Peer; else the two below
 	calling string
 	address netip.Addr
 }
@@ -101,7 +102,8 @@ func (g *gate) admit(s *session) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	key := s.peer()
-	full := g.perPeer > 0 && g.peers[key] >= g.perPeer
+	limit := orDefault(s.caller.Limit, g.perPeer)
+	full := limit > 0 && g.peers[key] >= limit
 	if full || len(g.active) >= g.limit || g.dismissed {
 		return false
 	}

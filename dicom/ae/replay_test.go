@@ -130,7 +130,7 @@ func FuzzAcceptor(f *testing.F) {
 		}
 		s.init()
 		ours, theirs := net.Pipe()
-		s.start(theirs)
+		s.start(theirs, nil)
 		go io.Copy(io.Discard, ours)
 		ours.Write(said) // fails where the server has closed
 		ours.Close()

@@ -116,7 +116,11 @@ func (s *Server) maxPDU() uint32 { return orDefault(s.MaxPDU, DefaultMaxPDU) }
 
 // Serve accepts connections of l until Shutdown or Close and then returns
 // ErrServerClosed. It may be called for several listeners.
-func (s *Server) Serve(l net.Listener) error {
+func (s *Server) Serve(l net.Listener) error { return s.ServeTLS(l, s.TLSConfig) }
+
+// ServeTLS is Serve with a TLS configuration for this listener alone; nil:
+// plain TCP.
+func (s *Server) ServeTLS(l net.Listener, security *tls.Config) error {
 	s.init()
 	if !s.track(l) {
 		l.Close()
@@ -140,7 +144,7 @@ func (s *Server) Serve(l net.Listener) error {
 			continue
 		}
 		pause = 0
-		s.start(conn)
+		s.start(conn, security)
 	}
 }
 
@@ -160,7 +164,7 @@ func (s *Server) isClosing() bool {
 	return s.closing
 }
 
-func (s *Server) start(conn net.Conn) {
+func (s *Server) start(conn net.Conn, security *tls.Config) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
@@ -170,7 +174,7 @@ func (s *Server) start(conn net.Conn) {
 	s.gate.enter(conn)
 	s.served.Go(func() {
 		defer s.gate.leave(conn)
-		s.serve(conn)
+		s.serve(conn, security)
 	})
 }
 

@@ -31,6 +31,13 @@ type Caller struct {
 	// Accept narrows what the Server accepts to what this caller may use; nil:
 	// all of it. It is asked for verification too. Server.Authorize may set it.
 	Accept func(sopClass, transferSyntax string) bool
+
+	// Peer names whom the limit counts together, such as a PACS that calls by
+	// several AE titles; "": each AE title and address for itself. Limit is how
+	// many associations it may have at once; 0: Server.MaxPerPeer.
+	// Server.Authorize may set them.
+	Peer  string
+	Limit int
 }
 
 // String names the association for logs: MODALITY@10.0.0.7:50123>CONCORD#12.
@@ -70,12 +77,15 @@ type session struct {
 }
 
 func (s *session) peer() peerKey {
-	return peerKey{s.caller.Calling, addressOf(s.raw)}
+	if s.caller.Peer != "" {
+		return peerKey{name: s.caller.Peer}
+	}
+	return peerKey{calling: s.caller.Calling, address: addressOf(s.raw)}
 }
 
 // serve runs one connection from its first byte to its end.
-func (s *Server) serve(raw net.Conn) {
-	conn, state, err := s.secure(raw)
+func (s *Server) serve(raw net.Conn, security *tls.Config) {
+	conn, state, err := s.secure(raw, security)
 	if err != nil {
 		raw.Close()
 		s.Log.Warn("TLS handshake failed; check the certificates and versions of both sides",
@@ -106,11 +116,11 @@ func (s *Server) serve(raw net.Conn) {
 }
 
 // secure completes the TLS handshake, if any, within the ARTIM period.
-func (s *Server) secure(raw net.Conn) (net.Conn, *tls.ConnectionState, error) {
-	if s.TLSConfig == nil {
+func (s *Server) secure(raw net.Conn, security *tls.Config) (net.Conn, *tls.ConnectionState, error) {
+	if security == nil {
 		return raw, nil, nil
 	}
-	conn := tls.Server(raw, s.TLSConfig)
+	conn := tls.Server(raw, security)
 	ctx, cancel := context.WithTimeout(s.ctx, orDefault(s.ARTIM, DefaultARTIM))
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
