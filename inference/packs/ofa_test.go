@@ -14,24 +14,31 @@ import (
 
 const ofaMini = "../../../shared/ofa-mini"
 
+// python runs Debian's Python, where python3-torch is, or skips the test where that is not installed.
+func python(t *testing.T, arguments ...string) (output string, err error) {
+	t.Helper()
+	const path = "/usr/bin/python3"
+	if testing.Short() {
+		t.Skip("Python with torch takes seconds")
+	}
+	if err := exec.Command(path, "-c", "import torch, onnx").Run(); err != nil {
+		t.Skip("python3-torch or python3-onnx is not installed")
+	}
+	command := exec.Command(path, arguments...)
+	command.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	text, err := command.CombinedOutput()
+	return string(text), err
+}
+
 // exportOFA makes a pack of the random checkpoint of ofa-mini and opens it.
 func exportOFA(t *testing.T, from string, options ...string) *inference.Model {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("exports take seconds")
-	}
 	if _, err := os.Stat(ofaMini); err != nil {
 		t.Skip("ofa-mini is not there")
 	}
-	const python = "/usr/bin/python3" // Debian's, where python3-torch is
-	if err := exec.Command(python, "-c", "import torch, onnx").Run(); err != nil {
-		t.Skip("python3-torch or python3-onnx is not installed")
-	}
 	out := filepath.Join(t.TempDir(), "pack")
 	arguments := append([]string{"ofa/export.py", "--from", filepath.Join(ofaMini, from), "--tokenizer", ofaMini, "--out", out}, options...)
-	export := exec.Command(python, arguments...)
-	export.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
-	if text, err := export.CombinedOutput(); err != nil {
+	if text, err := python(t, arguments...); err != nil {
 		t.Fatalf("export: %v\n%s", err, text)
 	}
 	engine, err := onnx.New(onnx.Options{})
@@ -96,4 +103,32 @@ func TestOFAWithTheRatioKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	verifyOFA(t, exportOFA(t, ".", "--size", "384", "--resize", "long_side"), goldens)
+}
+
+// A checkpoint is a pickle, and a pickle may name any function: none is called.
+func TestOFANeverRunsACheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	marker := filepath.Join(dir, "marker")
+	script := `
+import os, pickle, sys, torch
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch " + sys.argv[1],)
+torch.save({"model": {"a": Evil()}, "cfg": Evil()}, sys.argv[2] + "/zip.pt")
+torch.save({"model": {"a": Evil()}}, sys.argv[2] + "/old.pt", _use_new_zipfile_serialization=False)
+pickle.dump(Evil(), open(sys.argv[2] + "/bare.pt", "wb"))
+sys.path.insert(0, "ofa")
+import checkpoint
+for name in ("zip", "old", "bare"):
+    try:
+        checkpoint.read(sys.argv[2] + "/" + name + ".pt")
+    except Exception as e:
+        print(name, e)
+`
+	if text, err := python(t, "-c", script, marker, dir); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if _, err := os.Stat(marker); err == nil {
+		t.Error("the checkpoint's function was called")
+	}
 }

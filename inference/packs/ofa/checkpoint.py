@@ -45,10 +45,22 @@ class Restricted:
     load = staticmethod(lambda file, **options: Unpickler(file, **options).load())
 
 
+def load_restricted(path):
+    """torch.load with our unpickler; torch 1.13's own torch.load ignores its argument pickle_module."""
+    from torch import serialization
+    with open(path, 'rb') as f:
+        if not serialization._is_zipfile(f):
+            return serialization._legacy_load(f, 'cpu', Restricted, encoding='utf-8')
+        with serialization._open_zipfile_reader(f) as archive:
+            if serialization._is_torchscript_zip(archive):
+                raise SystemExit('%s is TorchScript, not a checkpoint' % path)
+            return serialization._load(archive, 'cpu', Restricted, encoding='utf-8')
+
+
 def read(folder):
     """Folder with pytorch_model.bin, or a fairseq .pt file → {name: tensor} in HF's names."""
     path = os.path.join(folder, 'pytorch_model.bin') if os.path.isdir(folder) else folder
-    state = torch.load(path, map_location='cpu', pickle_module=Restricted)
+    state = load_restricted(path)
     if isinstance(state.get('model'), dict):
         state = {rename(k): v for k, v in state['model'].items()}
     return {k: v.float() for k, v in state.items() if torch.is_tensor(v) and not IGNORED.search(k)}
