@@ -99,6 +99,7 @@ type Stats struct {
 	Messages, MessagesQuarantined                    atomic.Int64
 	CasesJudged, Flags                               atomic.Int64
 	Delivered, DeliveriesRetried, DeliveriesDead     atomic.Int64
+	Judging, Sending                                 Durations // of one case; of one try of a delivery
 }
 
 // Wake tells the workers of a queue that a job was committed. The index calls it.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"concord/dicom"
 	"concord/dicom/pixel"
 )
 
@@ -96,15 +95,7 @@ func (j *Judge) render(f frame) (picture, error) {
 		return picture{}, fmt.Errorf("open object: %w", err)
 	}
 	defer file.Close()
-	scanned, err := dicom.Scan(file, file.Size())
-	if err != nil {
-		return picture{}, fmt.Errorf("scan object: %w", err)
-	}
-	source, err := pixel.Open(file, file.Size(), scanned)
-	if err != nil {
-		return picture{}, err
-	}
-	img, err := source.Frame(f.number, pixel.Window{})
+	img, err := decodeFrame(file, f.number)
 	if err != nil {
 		return picture{}, err
 	}

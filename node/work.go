@@ -72,6 +72,7 @@ func (n *Node) judgeCase(ctx context.Context, job *Job) error {
 		}
 		return n.failJudging(ctx, job, err)
 	}
+	n.Stats.Judging.Observe(time.Since(began))
 	c.Statements, c.Flags, c.Pack = judgement.Statements, judgement.Flags, judgement.Pack
 	deliveries, err := n.results(ctx, c, judgement, objects)
 	if err != nil {
@@ -185,10 +186,12 @@ func (n *Node) deliver(ctx context.Context, to *outlet, job *Job) error {
 	if err != nil || d == nil {
 		return err
 	}
+	began := time.Now()
 	detail, sendErr := to.Sender.Send(ctx, d)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	n.Stats.Sending.Observe(time.Since(began))
 	d.At, d.Attempts, d.Detail = time.Now(), job.Attempts, detail
 	to.last = d.At
 	if sendErr == nil {
