@@ -23,6 +23,7 @@ type Lexicon struct {
 	sections   []string
 	byName     map[string]int // preferred English name → concept
 	regions    map[string]region
+	removals   []removal
 	sizes      map[string][2]float64 // preferred English name → smallest and largest plausible millimetres
 }
 
@@ -42,6 +43,12 @@ type region struct {
 	english, chinese string
 	neighbours       []string // regions an examination of this one may well show
 	namesakes        []string // regions a title may name for it
+}
+
+// removal is how reports say that an organ was taken out.
+type removal struct {
+	organ   *concept
+	phrases []string // in lower case
 }
 
 // adjacent: an examination of region a may well show region b.
@@ -118,11 +125,14 @@ func NewLexicon(own []OwnTerm) (*Lexicon, error) {
 	return l, nil
 }
 
-// resolve turns the names in within and isa into concepts.
+// resolve turns names of concepts into concepts.
 func (l *Lexicon) resolve() {
 	for i := range l.concepts {
 		c := &l.concepts[i]
 		c.up, c.kindOf = l.named(c.within), l.named(c.isa)
+	}
+	for _, row := range rows("removals.tsv", 2) {
+		l.removals = append(l.removals, removal{l.named(row[0]), splitList(row[1])})
 	}
 }
 

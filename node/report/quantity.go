@@ -7,14 +7,9 @@ import (
 	"strings"
 )
 
-// lesions may be counted and measured.
-var lesionNames = []string{"nodule", "mass", "cyst", "stone", "kidney stone", "gallstone", "polyp", "aneurysm", "calcification", "metastasis",
-	"hemangioma", "leiomyoma", "adenoma", "lesion", "hematoma", "ground glass opacity", "fracture", "infarct", "lymphadenopathy", "ulcer",
-	"hypoechoic lesion", "hyperechoic lesion", "anechoic lesion", "meningioma", "acoustic neuroma", "abscess", "carcinoma", "granuloma", "filling defect",
-	"low density", "high density", "opacity", "fluid collection", "bone lesion", "neoplasm", "abdominal aortic aneurysm", "glioma"}
-
+// countable findings are counted and measured.
 func (m *mention) countable() bool {
-	return m.kind == "finding" && slices.Contains(lesionNames, m.english)
+	return m.kind == "finding" && m.has("lesion")
 }
 
 // numerals are the words for small numbers.

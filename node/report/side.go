@@ -1,9 +1,6 @@
 package report
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // LAT-001: a limb or breast of the other side than the one examined.
 func (k *checker) examinedSide() {
@@ -74,50 +71,6 @@ func (k *checker) orderedSide() {
 		k.flag("LAT-002", 0, k.sideName(e.order), k.sideName(e.images))
 	}
 }
-
-// lesion is a finding with its place, as one statement affirms or denies it.
-type lesion struct {
-	finding *concept
-	organ   *concept // nil when unsaid
-	side    side
-	denied  bool
-	at      int // index of its mention
-}
-
-// findLesions lists what a statement says of findings and devices. Where it uses none the lexicon knows and
-// calls nothing normal, its organs stand for something unnamed.
-func (d *detail) findLesions() []lesion {
-	var out []lesion
-	for i := range d.mentions {
-		m := &d.mentions[i]
-		if m.kind != "finding" && m.kind != "device" {
-			continue
-		}
-		l := lesion{finding: m.concept, side: m.side, denied: m.denied, at: i}
-		if o := d.organOf(m); o != nil {
-			l.organ = o.concept
-			if o.side != sideNone {
-				l.side = o.side
-			}
-			if o.twin != "" {
-				l.side = sideOf(strings.Fields(o.english)[0])
-			}
-		}
-		out = append(out, l)
-	}
-	if len(out) > 0 || d.names("normal") || slices.Contains(d.clause.denied, true) {
-		return out
-	}
-	for i := range d.mentions {
-		if m := &d.mentions[i]; m.place() && m.side != sideNone {
-			out = append(out, lesion{finding: unnamed, organ: m.concept, side: m.side, at: i})
-		}
-	}
-	return out
-}
-
-// unnamed is a finding in words out of the lexicon.
-var unnamed = &concept{kind: "finding", region: "-"}
 
 // LAT-003: the impression puts a lesion on a side on which the findings affirm nothing of the kind,
 // though they affirm it on the other.
@@ -208,63 +161,6 @@ func (t *tally) add(side, wanted side, d *detail) {
 
 func (t tally) onlyOpposite() bool { return t.opposite && !t.own }
 
-// alikeLesion: the same organ where both are known, else the same lesion.
-func (k *checker) alikeLesion(f, q *lesion) bool {
-	a, b := f.place(), q.place()
-	if a == nil || b == nil || a.has("generic") || b.has("generic") {
-		return related(f.finding, q.finding)
-	}
-	switch {
-	case related(a, b), a.twin != "" && a.twin == b.english:
-		return true
-	case a.kind == "region" || b.kind == "region":
-		return a.region == b.region
-	}
-	return false
-}
-
-// vagueLesions may be called by a more telling name in the impression.
-var vagueLesions = []string{"", "lesion", "mass", "nodule", "opacity", "low density", "high density", "abnormal density", "abnormality", "hypoechoic lesion",
-	"hyperechoic lesion", "anechoic lesion", "high signal", "low signal", "enhancement", "enlargement", "dilatation", "thickening", "abnormal uptake",
-	"fluid collection", "neoplasm", "swelling", "stenosis", "filling defect", "infection", "edema", "degeneration", "deformity", "compression",
-	"diffusion restriction", "perfusion defect", "consolidation", "ground glass opacity", "infiltrate"}
-
-// mayBe: one of two findings is vague enough to be the other, or they are of one kind.
-func (k *checker) mayBe(a, b *concept) bool {
-	return related(a, b) || slices.Contains(vagueLesions, a.english) || slices.Contains(vagueLesions, b.english) || a.kind == "device" || b.kind == "device"
-}
-
-// region is where the lesion sits, by its organ or by itself; "" when neither says.
-func (q *lesion) region() string {
-	for _, c := range []*concept{q.organ, q.finding} {
-		if c != nil && c.region != "-" && c.region != "any" {
-			return c.region
-		}
-	}
-	return ""
-}
-
-func fluid(region string) bool {
-	return region == "chest" || region == "head" || region == "spine" || region == "lspine" || region == "cspine" || region == "heart" || region == ""
-}
-
-// related: the same concept, or one within or a kind of the other.
-func related(a, b *concept) bool { return partOf(a, b) || partOf(b, a) }
-
-// partOf: a is b, a kind of b, or sits in b through at most three organs.
-func partOf(a, b *concept) bool {
-	if a.kindOf == b && b != nil {
-		return true
-	}
-	for n := 0; n < 4 && a != nil; n++ {
-		if a == b {
-			return true
-		}
-		a = a.up
-	}
-	return false
-}
-
 // LAT-004: a middle lobe on the left, a lingula on the right.
 func (k *checker) impossibleSide() {
 	k.observed(func(s *Statement, d *detail) bool {
@@ -308,14 +204,6 @@ func (k *checker) passedOver() {
 			}
 		}
 	}
-}
-
-// place is the organ a lesion sits in, by name or by its kind; nil when unknown.
-func (q *lesion) place() *concept {
-	if q.organ != nil {
-		return q.organ
-	}
-	return q.finding.up
 }
 
 // slightHere: everything affirmed of the organ on this side is slight, and something on the other is not.
