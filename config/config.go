@@ -23,6 +23,7 @@ type Config struct {
 	DICOM           DICOM         `yaml:"dicom"`
 	HL7             HL7           `yaml:"hl7"`
 	HTTP            HTTP          `yaml:"http"`
+	TLS             TLS           `yaml:"tls"`
 	Peers           []Peer        `yaml:"peers"`
 	HL7Destinations []Destination `yaml:"hl7_destinations"`
 	Model           Model         `yaml:"model"`
@@ -60,6 +61,7 @@ const (
 type DICOM struct {
 	AETitle                 string `yaml:"ae_title"`                   // 1 to 16 characters
 	Listen                  string `yaml:"listen"`                     // host:port; empty: do not listen
+	TLSListen               string `yaml:"tls_listen"`                 // the same by TLS
 	AcceptUnknownCallers    bool   `yaml:"accept_unknown_callers"`     // false: only the AE titles of Peers may call
 	AcceptUnknownSOPClasses bool   `yaml:"accept_unknown_sop_classes"` // true: keep storage classes that are not known
 	MaxPDU                  int    `yaml:"max_pdu"`                    // bytes, without the 6-byte header
@@ -69,6 +71,7 @@ type DICOM struct {
 // HL7 is the MLLP listener.
 type HL7 struct {
 	Listen         string  `yaml:"listen"`          // host:port; empty: do not listen
+	TLSListen      string  `yaml:"tls_listen"`      // the same by TLS
 	DefaultCharset string  `yaml:"default_charset"` // for messages without MSH-18, in the words of HL7 table 0211
 	MaxMessage     Size    `yaml:"max_message"`
 	Mapping        Mapping `yaml:"mapping"`
@@ -105,10 +108,21 @@ type HTTP struct {
 
 // Peer is a DICOM application that Concord knows.
 type Peer struct {
-	Name        string `yaml:"name"`     // unique among the peers
-	AETitle     string `yaml:"ae_title"` // 1 to 16 characters
-	Address     string `yaml:"address"`  // host:port; empty: a peer that only sends
-	SendResults bool   `yaml:"send_results"`
+	Name     string   `yaml:"name"`      // unique among the peers
+	AETitle  string   `yaml:"ae_title"`  // that it is called by; 1 to 16 characters
+	AETitles []string `yaml:"ae_titles"` // further ones that it calls by
+	Address  string   `yaml:"address"`   // host:port; empty: a peer that only sends
+	TLS      bool     `yaml:"tls"`       // it is called by TLS and calls by TLS
+
+	Allow            []string `yaml:"allow"`             // IP addresses and networks that it calls from; empty: any
+	MaxAssociations  int      `yaml:"max_associations"`  // of its own at once; 0: as many as any caller
+	SOPClasses       []string `yaml:"sop_classes"`       // that it may store; empty: all
+	TransferSyntaxes []string `yaml:"transfer_syntaxes"` // that it may store in; empty: all
+
+	SendResults bool `yaml:"send_results"`
+	Commit      bool `yaml:"commit"`   // it is asked for storage commitment of the results
+	Query       bool `yaml:"query"`    // it is asked whether a study is complete
+	Retrieve    bool `yaml:"retrieve"` // it is asked to send what is missing; with Query
 	Policy      `yaml:",inline"`
 }
 
@@ -131,6 +145,7 @@ const (
 type Destination struct {
 	Name        string `yaml:"name"`    // unique among the destinations
 	Address     string `yaml:"address"` // host:port
+	TLS         bool   `yaml:"tls"`
 	SendResults bool   `yaml:"send_results"`
 	Version     string `yaml:"version"` // 2.5.1, 2.4 or 2.3.1
 	Status      string `yaml:"status"`  // OBR-25 and OBX-11: R, P or F

@@ -79,6 +79,7 @@ func (c *Config) validate(o origins) error {
 	}
 	k.oneOf("site.language", string(c.Site.Language), string(LanguageReport), string(LanguageEnglish), string(LanguageChinese))
 	k.checkListeners(c)
+	k.checkTLS(c)
 	k.checkPeers(c.Peers)
 	k.checkDestinations(c.HL7Destinations)
 	k.checkModel(c.Model)
@@ -102,6 +103,7 @@ func (k *checker) checkListeners(c *Config) {
 	taken := map[string]string{}
 	for _, l := range []struct{ key, address string }{
 		{"dicom.listen", c.DICOM.Listen}, {"hl7.listen", c.HL7.Listen}, {"http.listen", c.HTTP.Listen},
+		{"dicom.tls_listen", c.DICOM.TLSListen}, {"hl7.tls_listen", c.HL7.TLSListen},
 	} {
 		if l.address == "" || !k.address(l.key, l.address) {
 			continue
@@ -121,12 +123,21 @@ func (k *checker) checkPeers(peers []Peer) {
 		key := fmt.Sprintf("peers[%d]", i)
 		names = k.name(key, p.Name, names)
 		k.aeTitle(key+".ae_title", p.AETitle)
+		k.caller(key, p)
 		k.policy(key, p.Policy)
 		switch {
 		case p.Address != "":
 			k.dialable(key+".address", p.Address)
 		case p.SendResults:
 			k.fail(key+".address", "is missing; results cannot be sent without it, so give host:port or send_results: false")
+		case p.Query || p.Retrieve:
+			k.fail(key+".address", "is missing; the peer cannot be asked without it, so give host:port")
+		}
+		if p.Commit && !p.SendResults {
+			k.fail(key+".commit", "asks to commit results, and none go there; add send_results: true")
+		}
+		if p.Retrieve && !p.Query {
+			k.fail(key+".retrieve", "needs to know what is missing; add query: true")
 		}
 	}
 }
