@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -212,23 +213,23 @@ func authorize(c *config.Config) func(*ae.Caller) error {
 	}
 }
 
-// storeStatus gives an error of the node its C-STORE status (PS3.4 B.2.3).
+// storeStatus gives an error of the node its C-STORE status (PS3.4 B.2.3). The
+// comment goes over the wire: it names no path and no patient.
 func storeStatus(err error) error {
 	var unreadable *node.UnreadableError
 	var mismatch *node.MismatchError
 	var full *node.FullError
-	status := ae.StatusProcessingFailure
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &unreadable):
-		status = ae.StatusCannotUnderstand
+		return &ae.StatusError{Status: ae.StatusCannotUnderstand, Comment: "the data set cannot be read", Err: err}
 	case errors.As(err, &mismatch):
-		status = ae.StatusDataSetDoesNotMatchClass
-	case errors.As(err, &full):
-		status = ae.StatusOutOfResources
+		return &ae.StatusError{Status: ae.StatusDataSetDoesNotMatchClass, Comment: mismatch.Error(), Err: err}
+	case errors.As(err, &full), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return &ae.StatusError{Status: ae.StatusOutOfResources, Comment: "no room on the disk; try again later", Err: err}
 	}
-	return &ae.StatusError{Status: status, Comment: err.Error(), Err: err}
+	return &ae.StatusError{Status: ae.StatusProcessingFailure, Comment: "not stored; see the log of the node", Err: err}
 }
 
 // objectFile is a file on disk as an object of a case.
