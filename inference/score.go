@@ -42,6 +42,15 @@ type Encoded struct {
 	w, h   int    // of the prepared picture; a batch is of one size
 }
 
+// Picture is what the pack sees of a picture: cropped, windowed and resized as the manifest says, 8 bits.
+func (m *Model) Picture(img image.Image) (image.Image, error) {
+	prepared, err := m.manifest.Image.prepare(img)
+	if err != nil {
+		return nil, err
+	}
+	return prepared.image(), nil
+}
+
 // EncodeImage runs the vision graph on one picture.
 func (m *Model) EncodeImage(ctx context.Context, img image.Image) (*Encoded, error) {
 	prepared, err := m.manifest.Image.prepare(img)
@@ -199,7 +208,7 @@ func (m *Model) verdict(p [3]float64, from prompt) Score {
 	case p[best] < m.manifest.Calibration.Thresholds[score.Label]:
 		score.Label = Maybe
 		score.Reason = fmt.Sprintf(from.say.unsure, 100*p[best], 100*m.manifest.Calibration.Thresholds[[3]string{No, Yes}[best]])
-	case score.Label == Yes && from.open != "":
+	case from.open != "" && (score.Label == No) == from.negated: // only what contradicts the claim is certain
 		score.Label = Maybe
 		score.Reason = from.open
 	}

@@ -16,7 +16,7 @@ type prompt struct {
 	ids     []int64
 	negated bool   // the ids say the opposite of the statement
 	refusal string // why the pack cannot judge it; the ids are then empty
-	open    string // why 'yes' would claim too much; empty: nothing left open
+	open    string // why agreeing with the claim would say too much; empty: nothing left open
 	reason  string // of a yes or no: what was judged
 	say     phrases
 }

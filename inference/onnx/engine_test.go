@@ -109,10 +109,11 @@ func TestScoreJudgesEveryPair(t *testing.T) {
 	statements := []inference.Statement{
 		{Text: "high", Language: "en"}, {Text: "not high", Language: "en"}, {Text: "low", Language: "en"},
 		{Text: "perhaps high", Language: "en"}, {Text: "something else", Language: "en"}, {Text: "low mid high", Language: "en"},
+		{Text: "not perhaps high", Language: "en"},
 	}
-	want := [2][6]string{
-		{inference.Yes, inference.No, inference.Maybe, inference.Maybe, inference.NotJudged, inference.Yes},
-		{inference.No, inference.Yes, inference.Maybe, inference.No, inference.NotJudged, inference.No},
+	want := [2][7]string{
+		{inference.Yes, inference.No, inference.Maybe, inference.Maybe, inference.NotJudged, inference.Yes, inference.Maybe},
+		{inference.No, inference.Yes, inference.Maybe, inference.No, inference.NotJudged, inference.No, inference.Yes},
 	}
 	scores, err := model.Score(context.Background(), images, statements)
 	if err != nil {
@@ -131,6 +132,13 @@ func TestScoreJudgesEveryPair(t *testing.T) {
 	}
 	if p := scores[0][1].Probabilities; math.Abs(p[0]-scores[0][0].Probabilities[1]) > 1e-12 {
 		t.Errorf("a negated statement has %v", p)
+	}
+}
+
+func TestPictureIsWhatThePackSees(t *testing.T) {
+	got, err := open(t, nil).Picture(flat(77))
+	if gray, ok := got.(*image.Gray); err != nil || !ok || gray.Bounds() != image.Rect(0, 0, 8, 8) || gray.GrayAt(3, 3).Y != 77 {
+		t.Errorf("%T, %v", got, err)
 	}
 }
 

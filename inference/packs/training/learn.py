@@ -18,7 +18,6 @@ def times(row):
     return 3 if scarce else 1
 
 
-
 def targets(row):
     """Class numbers by head, -1 where the truth is not known."""
     names = {h: row.get(h, '?') for h in HEADS}
@@ -55,7 +54,7 @@ class Batches:
         self.pools = {}
         for i, r in enumerate(rows):
             self.pools.setdefault(kind(r), []).extend([i] * (times(r) if kind(r) == 'real' else 1))
-        self.share = {'real': None, 'mricron:ch2': 40, 'made:phantom': 90, 'made:ultrasound': 20, 'made:stranger': 40}
+        self.share = {'real': None, 'mricron:ch2': 40, 'made:phantom': 110, 'made:ultrasound': 20, 'made:stranger': 50}
 
     def epoch(self, size):
         picks = []

@@ -99,14 +99,16 @@ def ramp(rng, width, height):
 
 
 def discs(rng, width, height):
-    """Grey shapes on black: the outline of a slice without its anatomy."""
-    image = Image.new('L', (width, height))
+    """Shaded shapes on black, white or grey: the outline of a slice or of an object, without its inside."""
+    ground = (0, 255, int(rng.integers(256)))[int(rng.integers(3))]
+    image = Image.new('L', (width, height), ground)
     draw = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(1, 6))):
         cx, cy = rng.uniform(0.3, 0.7) * width, rng.uniform(0.3, 0.7) * height
         rx, ry = rng.uniform(0.05, 0.45) * width, rng.uniform(0.05, 0.45) * height
         draw.ellipse((cx - rx, cy - ry, cx + rx, cy + ry), fill=int(rng.integers(30, 256)))
-    return image
+    shade = np.where(np.asarray(image) == ground, 1, 0.6 + 0.4 * smooth_field(rng, height, width, int(rng.integers(2, 8))))
+    return Image.fromarray((np.asarray(image) * shade).astype(np.uint8))
 
 
 def stranger(rng):
