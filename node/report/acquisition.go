@@ -15,43 +15,54 @@ func (k *checker) contrast() {
 	if !known {
 		return
 	}
-	var with, without, oral *hit
-	var withC, withoutC *clause
-	withN, withoutN := 0, 0
-	plainTitle, title := false, true // a title says 'without' and none says 'with'
-	note := func(s *Statement, d *detail) bool {
-		for i := range d.mentions {
-			m := &d.mentions[i]
-			if m.kind == "modality" && m.has("contrast") && with == nil {
-				with, withN, withC = &m.hit, s.N, d.clause
-			}
-			if m.english == "enhancement" && with == nil && s.Section != "technique" && !d.clause.otherContrast() {
-				with, withN, withC = &m.hit, s.N, d.clause
-			}
-			if m.kind != "contrast" {
-				continue
-			}
-			switch {
-			case m.has("oral"):
-				oral = &m.hit
-			case m.has("without") || m.denied && d.clause.deniedAt(m.from):
-				without, withoutN, withoutC = &m.hit, s.N, d.clause
-				plainTitle = plainTitle || title && !d.clause.verb()
-			case with == nil && !d.clause.otherContrast() && (!m.denied || d.clause.afterContrast(m.from)):
-				with, withN, withC = &m.hit, s.N, d.clause
-				plainTitle = plainTitle && d.clause.verb()
-			}
-		}
-		return true
-	}
-	k.described(note)
-	title = false
-	k.observed(note)
+	talk := contrastTalk{title: true}
+	k.described(talk.note)
+	talk.title = false
+	k.observed(talk.note)
 	switch {
-	case with != nil && !given && oral == nil && !k.reportsEarlier(withN):
-		k.flag("CON-001", withN, withC.spanText(*with))
-	case (with == nil || plainTitle) && without != nil && given && oral == nil:
-		k.flag("CON-002", withoutN, withoutC.spanText(*without))
+	case talk.oral:
+	case !given && talk.with.n > 0:
+		k.flag("CON-001", talk.with.n, talk.with.words)
+	case given && talk.without.n > 0 && (talk.with.n == 0 || talk.plainTitle):
+		k.flag("CON-002", talk.without.n, talk.without.words)
+	}
+}
+
+// contrastTalk is what a report says of contrast: the first words for it, the last against it.
+type contrastTalk struct {
+	with, without struct {
+		n     int // the statement, 0 for none
+		words string
+	}
+	oral       bool
+	title      bool // titles and technique are being read
+	plainTitle bool // a title says 'without' and none says 'with'
+}
+
+func (t *contrastTalk) note(s *Statement, d *detail) bool {
+	for i := range d.mentions {
+		m := &d.mentions[i]
+		elsewhere := d.clause.otherContrast()
+		switch {
+		case m.kind == "modality" && m.has("contrast"), m.english == "enhancement" && !t.title && !elsewhere:
+			t.given(s, d, m)
+		case m.kind != "contrast":
+		case m.has("oral"):
+			t.oral = true
+		case m.has("without") || m.denied && d.clause.deniedAt(m.from):
+			t.without.n, t.without.words = s.N, d.clause.spanText(m.hit)
+			t.plainTitle = t.plainTitle || t.title && !d.clause.verb()
+		case !elsewhere && (!m.denied || d.clause.afterContrast(m.from)):
+			t.given(s, d, m)
+			t.plainTitle = t.plainTitle && d.clause.verb()
+		}
+	}
+	return true
+}
+
+func (t *contrastTalk) given(s *Statement, d *detail, m *mention) {
+	if t.with.n == 0 {
+		t.with.n, t.with.words = s.N, d.clause.spanText(m.hit)
 	}
 }
 
@@ -94,12 +105,6 @@ func (c *clause) otherContrast() bool {
 		}
 	}
 	return false
-}
-
-// reportsEarlier: the statement speaks of another examination.
-func (k *checker) reportsEarlier(n int) bool {
-	s := &k.r.Statements[n-1]
-	return s.Comparison || s.Historical
 }
 
 // viewCodes lists the codes of (0018,5101) that show a view as reports name it.

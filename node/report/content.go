@@ -153,10 +153,10 @@ func (d *detail) grave(m *mention) bool {
 
 // concluded: the impression names the finding, a kind of it, or what it is a kind of, in whatever polarity.
 func (k *checker) concluded(c *concept) bool {
-	if k.named == nil {
-		k.named = k.concludedFindings()
+	if k.conclusions == nil {
+		k.conclusions = k.concludedFindings()
 	}
-	for m := range k.named {
+	for m := range k.conclusions {
 		if related(m, c) || m.isa != "" && m.isa == c.isa || alike(m.english, c.english) {
 			return true
 		}

@@ -20,7 +20,7 @@ func (k *checker) contradiction() {
 				continue
 			}
 			for _, a := range affirmed {
-				if a.statement.Section != s.Section && (a.finding == q.finding || a.finding.kindOf == q.finding) && k.samePlace(&q, &a.lesion) {
+				if a.statement.Section != s.Section && (a.finding == q.finding || a.finding.kindOf == q.finding) && samePlace(&q, &a.lesion) {
 					k.flag("CONTRA-001", max(s.N, a.statement.N), k.name(q.finding), quote(a.statement.Text))
 					return true
 				}
@@ -72,7 +72,7 @@ func (d *detail) qualified(i int) bool {
 
 // samePlace: sides and organs agree as far as both are said; a denial without an organ covers every place
 // of a finding that has a region of its own (pleural effusion), not of one that may sit anywhere (cyst).
-func (k *checker) samePlace(denied, affirmed *lesion) bool {
+func samePlace(denied, affirmed *lesion) bool {
 	if denied.side != sideNone && denied.side != sideBoth && denied.side != affirmed.side {
 		return false
 	}

@@ -58,7 +58,7 @@ func (q *lesion) place() *concept {
 }
 
 // alikeLesion: the same organ where both are known, else the same lesion.
-func (k *checker) alikeLesion(f, q *lesion) bool {
+func alikeLesion(f, q *lesion) bool {
 	a, b := f.place(), q.place()
 	if a == nil || b == nil || a.has("generic") || b.has("generic") {
 		return related(f.finding, q.finding)
@@ -73,7 +73,7 @@ func (k *checker) alikeLesion(f, q *lesion) bool {
 }
 
 // mayBe: one of two findings is vague enough to be the other, or they are of one kind.
-func (k *checker) mayBe(a, b *concept) bool {
+func mayBe(a, b *concept) bool {
 	return related(a, b) || a.has("vague") || b.has("vague") || a.kind == "device" || b.kind == "device"
 }
 
@@ -87,8 +87,9 @@ func (q *lesion) region() string {
 	return ""
 }
 
+// fluid regions are those whose organs go by each other's names in findings and impression.
 func fluid(region string) bool {
-	return region == "chest" || region == "head" || region == "spine" || region == "lspine" || region == "cspine" || region == "heart" || region == ""
+	return slices.Contains([]string{"chest", "heart", "head", "spine", "cspine", "tspine", "lspine", ""}, region)
 }
 
 // related: the same concept, or one within or a kind of the other.

@@ -28,60 +28,36 @@ func readTable(t testing.TB, path string) [][]string {
 	return out[1:]
 }
 
-// deniedSpan tells whether the phrase at text[start:end] stands in the scope of a negation.
-func deniedSpan(text string, start, end int) bool {
-	for _, s := range sentences(text, 0, len(text)) {
-		if s.end <= start || s.start >= end {
-			continue
-		}
-		c := builtin().analyse(text, s.start, s.end)
-		denied, all := 0, 0
-		for _, q := range c.scopes {
-			if q.cue&cueNegation != 0 && c.tokens[q.from].start >= start && c.tokens[q.to-1].end <= end {
-				return false // a phrase that holds its own negation is not negated from outside
-			}
-		}
-		for i, tk := range c.tokens {
-			if tk.start >= start && tk.end <= end {
-				all++
-				if c.denied[i] {
-					denied++
-				}
-			}
-		}
-		return all > 0 && denied*2 > all
-	}
-	return false
-}
-
+// TestNegationNegEx measures negation on the NegEx sentences: clinical phrases, most of them out of the
+// lexicon, each in capitals in its sentence. The cues were grown on the even rows; on the odd rows the first
+// count gave F1 0.947, before their misses were looked at.
 func TestNegationNegEx(t *testing.T) {
 	var tp, fp, fn, n int
-	half := os.Getenv("HALF")
-	for i, row := range readTable(t, sharedData(t, "reports/negex-en.tsv")) {
-		if half == "dev" && i%2 == 1 || half == "test" && i%2 == 0 {
-			continue
-		}
-		text, cond := row[2], strings.TrimSpace(row[1])
-		at := strings.Index(text, strings.ToUpper(cond))
+	for _, row := range readTable(t, sharedData(t, "reports/negex-en.tsv")) {
+		text, phrase := row[2], strings.TrimSpace(row[1])
+		at := strings.Index(text, strings.ToUpper(phrase))
 		if at < 0 {
 			continue
 		}
 		n++
-		got, want := deniedSpan(text, at, at+len(cond)), row[3] == "Negated"
+		got, want := Negated(text, at, at+len(phrase)), row[3] == "Negated"
 		switch {
 		case got && want:
 			tp++
 		case got:
 			fp++
-			if half != "" {
-				t.Logf("FP %s", text[max(0, at-150):min(len(text), at+len(cond)+80)])
-			}
 		case want:
 			fn++
-			if half != "" {
-				t.Logf("FN %s", text[max(0, at-150):min(len(text), at+len(cond)+80)])
-			}
+		default:
+			continue
+		}
+		if got != want {
+			t.Logf("negated %v, labelled %v: …%s", got, want, text[max(0, at-80):at+len(phrase)])
 		}
 	}
-	t.Logf("n %d tp %d fp %d fn %d F1 %.4f", n, tp, fp, fn, 2*float64(tp)/float64(2*tp+fp+fn))
+	f1 := 2 * float64(tp) / float64(2*tp+fp+fn)
+	t.Logf("%d sentences, F1 %.4f (%d right, %d too many, %d missed)", n, f1, tp, fp, fn)
+	if f1 < 0.97 {
+		t.Errorf("negation F1 %.4f is below 0.97", f1)
+	}
 }

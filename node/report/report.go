@@ -90,6 +90,18 @@ func (l *Lexicon) Read(blocks []Block) *Report {
 	return r
 }
 
+// Negated tells whether text[start:end] stands in the scope of a negation of its own sentence. A phrase
+// that is not in the lexicon has no Term; this answers for it.
+func Negated(text string, start, end int) bool {
+	for _, s := range sentences(text, 0, len(text)) {
+		if s.end <= start || s.start >= end {
+			continue
+		}
+		return builtin().analyse(text, s.start, s.end).deniedSpan(start, end)
+	}
+	return false
+}
+
 // dominantLanguage is "zh" when at least a fifth of the letters are Han: a Chinese report
 // is full of Latin abbreviations, an English one never holds that many Han characters.
 func dominantLanguage(blocks []Block) string {

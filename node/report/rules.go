@@ -65,15 +65,15 @@ func (rs Rules) Check(r *Report, f Facts) []Finding {
 
 // checker is one run over a report.
 type checker struct {
-	r          *Report
-	f          *Facts
-	lex        *Lexicon
-	rules      Rules
-	exam       exam
-	named      map[*concept]bool // findings of the impression, nil until asked for
-	modalities map[string]bool   // modalities the report names, nil until asked for
-	past       []string          // what pastTexts lists
-	out        []Finding
+	r           *Report
+	f           *Facts
+	lex         *Lexicon
+	rules       Rules
+	exam        exam
+	conclusions map[*concept]bool // findings of the impression, nil until asked for
+	modalities  map[string]bool   // modalities the report names, nil until asked for
+	past        []string          // what pastTexts lists
+	out         []Finding
 }
 
 // maxFindings bounds the output: a text with more slips than this is no report.

@@ -84,3 +84,23 @@ func (c *clause) newSubject(i int) bool {
 	}
 	return false
 }
+
+// deniedSpan: most words between two offsets are denied by words outside them; a phrase that holds its own
+// negation is not negated again.
+func (c *clause) deniedSpan(start, end int) bool {
+	for _, s := range c.scopes {
+		if s.cue&cueNegation != 0 && c.tokens[s.from].start >= start && c.tokens[s.to-1].end <= end {
+			return false
+		}
+	}
+	denied, all := 0, 0
+	for i, t := range c.tokens {
+		if t.start >= start && t.end <= end {
+			all++
+			if c.denied[i] {
+				denied++
+			}
+		}
+	}
+	return denied*2 > all
+}

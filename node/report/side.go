@@ -121,13 +121,13 @@ func (k *checker) onlyOpposite(q *lesion) bool {
 			continue
 		}
 		for _, f := range d.lesions {
-			alike, kind := k.alikeLesion(&f, q), related(f.finding, q.finding)
+			alike, kind := alikeLesion(&f, q), related(f.finding, q.finding)
 			switch {
 			case f.denied:
 				denied = denied || alike && kind && (f.side == q.side || f.side == sideBoth)
 			case f.finding.english == "midline shift", f.finding == unnamed && (f.side == sideBoth || len(d.measures) > 0):
 			case f.side == sideNone && (f.organ == nil && q.organ != nil || f.organ != nil && f.organ != q.organ && !kind):
-			case alike && !k.mayBe(f.finding, q.finding):
+			case alike && !mayBe(f.finding, q.finding):
 			case alike:
 				same.add(f.side, q.side, d)
 				if kind || f.organ != nil && f.organ == q.organ && f.organ.within != "" {
