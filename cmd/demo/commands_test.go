@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// concord runs the binary and returns what it printed.
+func concord(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), concordBinary, args...).CombinedOutput()
+	return string(out), err
+}
+
+func mustConcord(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := concord(t, args...)
+	if err != nil {
+		t.Fatalf("concord %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+func TestRenderCommand(t *testing.T) {
+	xray, err := chestXRay() // 2140 rows, 1760 columns
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[string]image.Point{"384": {316, 384}, "0": {1760, 2140}} {
+		path := filepath.Join(t.TempDir(), "out.png")
+		mustConcord(t, "render", xray, "-o", path, "--size", size)
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		picture, err := png.Decode(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := picture.Bounds().Size(); got != want {
+			t.Errorf("size %s: the picture has %v pixels, want %v", size, got, want)
+		}
+	}
+	if out, err := concord(t, "render", xray, "-o", filepath.Join(t.TempDir(), "x.png"), "--frame", "2"); err == nil || !strings.Contains(out, "frame") {
+		t.Errorf("frame 2 of one was rendered: %v %s", err, out)
+	}
+}
+
+// writePNG writes a picture that shows nothing.
+func writePNG(t *testing.T, path string) {
+	t.Helper()
+	picture := image.NewGray(image.Rect(0, 0, 64, 64))
+	for i := range picture.Pix {
+		picture.Pix[i] = color.Gray{Y: uint8(i)}.Y
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := png.Encode(f, picture); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEvalCommand(t *testing.T) {
+	xray, err := chestXRay()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writePNG(t, filepath.Join(dir, "noise.png"))
+	rows := []string{"image\tstatement\tlabel\tcategory",
+		xray + "\tFrontal chest radiograph.\tyes\tview",
+		xray + "\tAxial CT of the head.\tno\tmodality",
+		xray + "\tNo pneumothorax.\tyes\tfinding",
+		"noise.png\tFrontal chest radiograph.\tno\tview"}
+	path := filepath.Join(dir, "pairs.tsv")
+	if err := os.WriteFile(path, []byte(strings.Join(rows, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var result struct {
+		Pairs    int
+		Pictures struct {
+			All       struct{ Rows, Judged, Right int }
+			Confusion map[string]map[string]int
+		}
+		Shuffled struct{ All struct{ Rows int } } `json:"pictures_shuffled"`
+	}
+	if err := json.Unmarshal([]byte(mustConcord(t, "eval", "--json", path)), &result); err != nil {
+		t.Fatal(err)
+	}
+	all := result.Pictures.All
+	if result.Pairs != 4 || all.Rows != 4 || result.Shuffled.All.Rows != 4 {
+		t.Errorf("rows are lost: %+v", result)
+	}
+	if all.Judged < 2 || all.Right < 2 {
+		t.Errorf("the X-ray is not recognised: %+v", result.Pictures)
+	}
+	if got := result.Pictures.Confusion["yes"]["not_judged"]; got != 1 {
+		t.Errorf("%d findings were not judged, want the one", got)
+	}
+	if out, err := concord(t, "eval", xray); err == nil || !strings.Contains(out, "column") {
+		t.Errorf("a file without the columns was measured: %v %s", err, out)
+	}
+}
+
+func TestDoctorCommand(t *testing.T) {
+	data := "data_dir=" + t.TempDir()
+	ports := []string{"--set", "dicom.listen=127.0.0.1:0", "--set", "hl7.listen=127.0.0.1:0", "--set", "http.listen=127.0.0.1:0"}
+	out := mustConcord(t, append([]string{"doctor", "--set", data, "--set", "peers=[]", "--set", "hl7_destinations=[]"}, ports...)...)
+	if strings.Contains(out, "MEND") || !strings.Contains(out, "synthetic case") {
+		t.Errorf("doctor on a healthy set-up:\n%s", out)
+	}
+	out, err := concord(t, append([]string{"doctor", "--set", data, "--set", "peers=[]",
+		"--set", `hl7_destinations=[{name: ris, address: "127.0.0.1:1"}]`}, ports...)...)
+	if err == nil || !strings.Contains(out, "MEND  HL7 destination ris") {
+		t.Errorf("doctor found nothing wrong with a dead receiver: %v\n%s", err, out)
+	}
+}
+
+// send, echo and hl7-send against a node.
+func TestSendCommands(t *testing.T) {
+	n := testNode(t, "study.quiet=50ms")
+	xray, err := chestXRay()
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := "CONCORD@" + n.dicom
+	mustConcord(t, "echo", target)
+	mustConcord(t, "send", target, xray)
+	object, err := os.ReadFile(xray)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid := "1.3.6.1.4.1.14519.5.2.1.9999.103.3006616233530892121079169089013"
+	kept, err := get(t.Context(), "http://"+n.http+"/api/v1/objects/"+uid)
+	if err != nil || !bytes.HasSuffix(object, kept[len(kept)-7_000_000:]) {
+		t.Errorf("the node does not have the object that was sent: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "report.hl7")
+	if err := os.WriteFile(path, report("CMD1", "ACC-2001", "Chest radiograph."), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := mustConcord(t, "hl7-send", n.hl7, path); !strings.Contains(out, "AA") {
+		t.Errorf("hl7-send printed %q", out)
+	}
+	if out := mustConcord(t, "hl7-explain", path); !strings.Contains(out, "ACC-2001") {
+		t.Errorf("hl7-explain does not show the accession number:\n%s", out)
+	}
+	if out, err := concord(t, "echo", "WRONG@"+n.dicom); err == nil || !strings.Contains(out, "called AE title") {
+		t.Errorf("another AE title answered: %v\n%s", err, out)
+	}
+}
