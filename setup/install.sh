@@ -12,12 +12,14 @@ onnxruntime_version=1.30.0
 onnxruntime_sha256=6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291e75
 golangci_version=v2.15.0
 
-# gcc and libc6-dev: cgo (SQLite, the binding of ONNX Runtime). ca-certificates: the Go module proxy.
-build_packages=(gcc libc6-dev ca-certificates)
+# gcc and libc6-dev: cgo (SQLite, the binding of ONNX Runtime). libopenjp2-7-dev and libcharls-dev: JPEG 2000 and
+# JPEG-LS. ca-certificates: the Go module proxy.
+build_packages=(gcc libc6-dev libopenjp2-7-dev libcharls-dev ca-certificates)
 # orthanc: the PACS of the demo. dcmtk: dsrdump and other DICOM tools.
 demo_packages=("${build_packages[@]}" orthanc dcmtk)
-# dicom3tools: dciodvfy, which judges our SRs. python3-*: the other side of interop and picture tests.
-test_packages=("${demo_packages[@]}" dicom3tools python3-hl7 python3-pydicom python3-numpy python3-pil)
+# dicom3tools: dciodvfy, which judges our SRs. libgdcm-tools: gdcmconv, which judges our pictures. python3-*: the other
+# side of interop and picture tests.
+test_packages=("${demo_packages[@]}" dicom3tools libgdcm-tools python3-hl7 python3-pydicom python3-numpy python3-pil)
 
 log=.deps/setup.log
 # What Concord is measured beside, and strace to count what a server syncs.

@@ -58,15 +58,22 @@ type decoder func(f *Format, data, dst []byte) (Layout, error)
 
 // decoders are the transfer syntaxes that are read (PS3.5 10, PS3.6 A).
 var decoders = map[string]decoder{
-	"1.2.840.10008.1.2.1.98": copyFrame,    // encapsulated uncompressed
-	"1.2.840.10008.1.2.8.1":  inflateFrame, // deflated image frame
-	"1.2.840.10008.1.2.5":    decodeRLE,
-	"1.2.840.10008.1.2.4.50": decodeJPEG, // baseline, process 1
-	"1.2.840.10008.1.2.4.51": decodeJPEG, // extended, processes 2 and 4
-	"1.2.840.10008.1.2.4.53": decodeJPEG, // spectral selection, processes 6 and 8
-	"1.2.840.10008.1.2.4.55": decodeJPEG, // full progression, processes 10 and 12
-	"1.2.840.10008.1.2.4.57": decodeJPEG, // lossless, process 14
-	"1.2.840.10008.1.2.4.70": decodeJPEG, // lossless, process 14, selection value 1
+	"1.2.840.10008.1.2.1.98":  copyFrame,    // encapsulated uncompressed
+	"1.2.840.10008.1.2.8.1":   inflateFrame, // deflated image frame
+	"1.2.840.10008.1.2.5":     decodeRLE,
+	"1.2.840.10008.1.2.4.50":  decodeJPEG, // baseline, process 1
+	"1.2.840.10008.1.2.4.51":  decodeJPEG, // extended, processes 2 and 4
+	"1.2.840.10008.1.2.4.53":  decodeJPEG, // spectral selection, processes 6 and 8
+	"1.2.840.10008.1.2.4.55":  decodeJPEG, // full progression, processes 10 and 12
+	"1.2.840.10008.1.2.4.57":  decodeJPEG, // lossless, process 14
+	"1.2.840.10008.1.2.4.70":  decodeJPEG, // lossless, process 14, selection value 1
+	"1.2.840.10008.1.2.4.80":  decodeJPEGLS,
+	"1.2.840.10008.1.2.4.81":  decodeJPEGLS, // near-lossless
+	"1.2.840.10008.1.2.4.90":  decodeJ2K,    // lossless
+	"1.2.840.10008.1.2.4.91":  decodeJ2K,
+	"1.2.840.10008.1.2.4.201": decodeJ2K, // high throughput, lossless
+	"1.2.840.10008.1.2.4.202": decodeJ2K, // high throughput, lossless, RPCL
+	"1.2.840.10008.1.2.4.203": decodeJ2K, // high throughput
 }
 
 // Known says whether a transfer syntax is read.
