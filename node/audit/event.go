@@ -1,0 +1,276 @@
+package audit
+
+import (
+	"encoding/base64"
+	"time"
+)
+
+// Peer is the other side of an event. What is not known stays empty.
+type Peer struct {
+	AETitle string // of a DICOM application
+	Name    string // of any other system or user, as the logs name it
+	Address string // IP address or host name, without port
+}
+
+// Patient is whom the data is about. The name is left out on purpose.
+type Patient struct{ ID, Issuer string }
+
+// Study says which study and, where that is the matter, how many instances.
+type Study struct {
+	UID     string
+	Classes []Class
+}
+
+// Class counts the instances of one SOP class.
+type Class struct {
+	UID       string
+	Instances int
+}
+
+// Action is an EventActionCode (PS3.15 A.5.1.1).
+type Action string
+
+// The actions.
+const (
+	Create  Action = "C"
+	Read    Action = "R"
+	execute Action = "E"
+)
+
+// Outcome is an EventOutcomeIndicator (PS3.15 Table A.5.2-1).
+type Outcome string
+
+// The outcomes: a MinorFailure is tried again, a SeriousFailure ended the action.
+const (
+	Success        Outcome = "0"
+	MinorFailure   Outcome = "4"
+	SeriousFailure Outcome = "8"
+)
+
+// ApplicationStarted records that the node serves (110100, PS3.15 A.5.3.1).
+func (r *Recorder) ApplicationStarted() { r.applicationActivity(applicationStart) }
+
+// ApplicationStopped records that the node ends.
+func (r *Recorder) ApplicationStopped() { r.applicationActivity(applicationStop) }
+
+func (r *Recorder) applicationActivity(kind code) {
+	if r == nil {
+		return
+	}
+	r.record(applicationActivity, execute, Success, []code{kind}, []participant{r.self(false, roleApplication)})
+}
+
+// BeginTransferring records that instances begin to go out to a peer (110102,
+// PS3.15 A.5.3.3).
+func (r *Recorder) BeginTransferring(to Peer, p Patient, s Study) {
+	if r == nil {
+		return
+	}
+	r.record(beginTransferring, execute, Success, nil, r.transfer(to), studyObject(s), patientObject(p))
+}
+
+// Transferred records that a transfer of instances to a peer ended (110104,
+// PS3.15 A.5.3.7). The action is R: a sender does not know what the receiver
+// held before. What a peer sends is recorded by Intake.
+func (r *Recorder) Transferred(to Peer, p Patient, s Study, outcome Outcome) {
+	if r == nil {
+		return
+	}
+	r.record(instancesTransferred, Read, outcome, nil, r.transfer(to), studyObject(s), patientObject(p))
+}
+
+func (r *Recorder) transfer(to Peer) []participant {
+	return []participant{r.self(true, roleSource), to.participant(false, roleDestination)}
+}
+
+// InstancesAccessed records that somebody read instances of a study (110103,
+// PS3.15 A.5.3.6).
+func (r *Recorder) InstancesAccessed(by Peer, p Patient, s Study) {
+	if r == nil {
+		return
+	}
+	r.record(instancesAccessed, Read, Success, nil, r.use(by), studyObject(s), patientObject(p))
+}
+
+// ProcedureRecord records that somebody brought (Create) or read (Read) the
+// report of a study or what was found about it (110111, PS3.15 A.5.3.15). The
+// study UID may be empty.
+func (r *Recorder) ProcedureRecord(action Action, by Peer, p Patient, studyUID string, outcome Outcome) {
+	if r == nil {
+		return
+	}
+	r.record(procedureRecord, action, outcome, nil, r.use(by), reportObjects(p, studyUID)...)
+}
+
+// ReportSent records that findings about a study went out to a system that
+// does not speak DICOM: a reading of the procedure record by this node.
+func (r *Recorder) ReportSent(to Peer, p Patient, studyUID string, outcome Outcome) {
+	if r == nil {
+		return
+	}
+	r.record(procedureRecord, Read, outcome, nil, r.transfer(to), reportObjects(p, studyUID)...)
+}
+
+func reportObjects(p Patient, studyUID string) []object {
+	objects := []object{patientObject(p)}
+	if studyUID != "" {
+		objects = []object{studyObject(Study{UID: studyUID}), objects[0]}
+	}
+	return objects
+}
+
+func (r *Recorder) use(by Peer) []participant {
+	return []participant{by.participant(true), r.self(false)}
+}
+
+// Query records that somebody searched the node (110112, PS3.15 A.5.3.10) by
+// a query that is not DICOM's: path and query of a URL.
+func (r *Recorder) Query(by Peer, path, query string) {
+	if r == nil {
+		return
+	}
+	encoded := base64.StdEncoding.EncodeToString([]byte(clip(query, maxQuery)))
+	r.record(queryIssued, execute, Success, nil,
+		[]participant{by.participant(true, roleSource), r.self(false, roleDestination)},
+		object{ID: text(path, maxTitle), TypeCode: typeSystem, Role: roleReport, IDType: uri, Query: &encoded})
+}
+
+// NodeAuthenticationFailed is a security alert (110113, PS3.15 A.5.3.11): a
+// peer was turned away. The description is free text, without patient data.
+func (r *Recorder) NodeAuthenticationFailed(peer Peer, description string) {
+	if r == nil {
+		return
+	}
+	performing := peer.participant(false)
+	r.alert(nodeAuthentication, SeriousFailure, peer.nodeID(), description, r.self(false), performing)
+}
+
+func (p Peer) nodeID() string {
+	if p.Address != "" {
+		return text(p.Address, maxTitle)
+	}
+	return p.participant(false).UserID
+}
+
+func (r *Recorder) alert(kind code, outcome Outcome, subject, description string, who ...participant) {
+	r.record(securityAlert, execute, outcome, []code{kind}, who,
+		object{ID: subject, TypeCode: typeSystem, Role: roleSecurityResource, IDType: nodeID, Name: new(string),
+			Details: []detail{{"Alert Description",
+				base64.StdEncoding.EncodeToString([]byte(clip(description, maxDescription)))}}})
+}
+
+// record builds a message, wraps it for syslog and spools it.
+func (r *Recorder) record(id code, action Action, outcome Outcome, types []code, who []participant, what ...object) {
+	now := r.now()
+	m := message{
+		Event:        event{Action: action, DateTime: dateTime(now), Outcome: outcome, ID: id, Types: types},
+		Participants: who, Source: r.source, Objects: what,
+	}
+	xml, err := m.encode()
+	if err == nil {
+		err = r.keep(r.syslog.message(now, outcome, xml))
+	}
+	r.report(err)
+}
+
+// Intake gathers what one association brings, so that it is recorded once for
+// each patient and not for each instance (110104, PS3.15 A.5.3.7).
+type Intake struct {
+	recorder  *Recorder
+	from      Peer
+	began     time.Time // of what is gathered now
+	transfers []transfer
+	classes   int // over all studies
+}
+
+// transfer is one message of an Intake.
+type transfer struct {
+	patient Patient
+	action  Action
+	studies []Study
+}
+
+const (
+	// maxClasses of all studies of an Intake keep a message below maxMessage,
+	// whatever its identifiers are.
+	maxClasses = 20
+	// maxIntake is how long instances may wait for the end of their
+	// association before they are recorded without it.
+	maxIntake = time.Minute
+)
+
+// Intake begins to gather what a peer sends on one association.
+func (r *Recorder) Intake(from Peer) *Intake {
+	if r == nil {
+		return nil
+	}
+	return &Intake{recorder: r, from: from}
+}
+
+// Add counts an instance that was stored; held says that the node had it
+// already. One goroutine at a time may call it.
+func (i *Intake) Add(p Patient, studyUID, sopClassUID string, held bool) {
+	if i == nil {
+		return
+	}
+	if i.classes >= maxClasses || len(i.transfers) > 0 && i.recorder.now().Sub(i.began) > maxIntake {
+		i.End()
+	}
+	if len(i.transfers) == 0 {
+		i.began = i.recorder.now()
+	}
+	action := Create
+	if held {
+		action = Read
+	}
+	i.classes += i.transfer(p, action).add(studyUID, sopClassUID)
+}
+
+func (i *Intake) transfer(p Patient, action Action) *transfer {
+	for n := range i.transfers {
+		if t := &i.transfers[n]; t.patient == p && t.action == action {
+			return t
+		}
+	}
+	i.transfers = append(i.transfers, transfer{patient: p, action: action})
+	return &i.transfers[len(i.transfers)-1]
+}
+
+// add counts an instance and returns how many SOP classes of studies are new.
+func (t *transfer) add(studyUID, sopClassUID string) int {
+	for n := range t.studies {
+		if t.studies[n].UID == studyUID {
+			return t.studies[n].add(sopClassUID)
+		}
+	}
+	t.studies = append(t.studies, Study{UID: studyUID, Classes: []Class{{sopClassUID, 1}}})
+	return 1
+}
+
+func (s *Study) add(sopClassUID string) int {
+	for n := range s.Classes {
+		if s.Classes[n].UID == sopClassUID {
+			s.Classes[n].Instances++
+			return 0
+		}
+	}
+	s.Classes = append(s.Classes, Class{sopClassUID, 1})
+	return 1
+}
+
+// End records what was gathered. The Intake is empty then and may gather on.
+func (i *Intake) End() {
+	if i == nil {
+		return
+	}
+	r := i.recorder
+	who := []participant{i.from.participant(true, roleSource), r.self(false, roleDestination)}
+	for _, t := range i.transfers {
+		objects := make([]object, 0, len(t.studies)+1)
+		for _, s := range t.studies {
+			objects = append(objects, studyObject(s))
+		}
+		r.record(instancesTransferred, t.action, Success, nil, who, append(objects, patientObject(t.patient))...)
+	}
+	i.transfers, i.classes = nil, 0
+}
