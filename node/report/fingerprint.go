@@ -3,6 +3,7 @@ package report
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"unicode"
 )
 
@@ -19,7 +20,7 @@ func (r *Report) Fingerprint() string {
 			continue
 		}
 		d := &r.details[i]
-		if !s.Negated && d.names("finding") {
+		if slices.ContainsFunc(d.lesions, func(l lesion) bool { return !l.denied && l.finding != unnamed }) {
 			particular++
 		}
 		particular += len(d.measures)

@@ -133,6 +133,9 @@ func separableEnglish(left, right *clause) bool {
 	if (left.verb() || left.says()) && right.verb() && right.subject() {
 		return true
 	}
+	if right.opensDenied() && len(left.scopes) == 0 && len(left.tokens) > 1 {
+		return true
+	}
 	if !left.says() || !right.names("finding") || !left.names("finding") {
 		return false
 	}

@@ -102,21 +102,37 @@ func (s *Statement) colour(d *detail) {
 	s.Negated = d.allDenied()
 }
 
-// allDenied: every finding is denied, or, without findings, some word is.
+// allDenied: every finding is denied and nothing is called normal; without either, most words are denied.
 func (d *detail) allDenied() bool {
 	found := false
 	for _, m := range d.mentions {
-		if m.kind == "finding" || m.kind == "device" {
+		switch m.kind {
+		case "finding", "device":
 			if !m.denied {
 				return false
 			}
 			found = true
+		case "normal":
+			if !m.denied {
+				return false
+			}
 		}
 	}
-	if found || slices.ContainsFunc(d.mentions, func(m mention) bool { return m.kind == "normal" && !m.denied }) {
-		return found
+	return found || d.clause.mostlyDenied()
+}
+
+// mostlyDenied: at least half of the words stand in the scope of a negation.
+func (c *clause) mostlyDenied() bool {
+	denied, all := 0, 0
+	for i, t := range c.tokens {
+		if t.class != classMark {
+			all++
+			if c.denied[i] {
+				denied++
+			}
+		}
 	}
-	return slices.Contains(d.clause.denied, true)
+	return denied > 0 && denied*2 >= all
 }
 
 func (d *detail) names(kinds ...string) bool { return d.clause.names(kinds...) }
