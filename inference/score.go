@@ -7,6 +7,7 @@ import (
 	"image"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Labels of a verdict.
@@ -92,12 +93,41 @@ func (m *Model) Score(ctx context.Context, images []*Encoded, statements []State
 			rows = append(rows, row{encoded, p, &scores[i][j]})
 		}
 	}
-	for _, batch := range m.batches(rows) {
-		if err := m.run(ctx, batch); err != nil {
-			return nil, err
+	if err := m.run(ctx, rows); err != nil {
+		return nil, err
+	}
+	return scores, m.explain(ctx, rows)
+}
+
+// explain says of each undecided statement with several parts which of them the picture leaves undecided.
+func (m *Model) explain(ctx context.Context, rows []row) error {
+	var alone []row
+	for _, r := range rows {
+		if r.score.Label == Maybe && r.score.Reason == r.prompt.say.unknown {
+			for _, p := range r.prompt.parts {
+				alone = append(alone, row{r.image, prompt{ids: p.ids, say: r.prompt.say}, new(Score)})
+			}
 		}
 	}
-	return scores, nil
+	if err := m.run(ctx, alone); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.score.Label != Maybe || r.score.Reason != r.prompt.say.unknown {
+			continue
+		}
+		var open []string
+		for i, p := range r.prompt.parts {
+			if alone[i].score.Label == Maybe {
+				open = append(open, p.name)
+			}
+		}
+		alone = alone[len(r.prompt.parts):]
+		if len(open) > 0 {
+			r.score.Reason = fmt.Sprintf(r.prompt.say.undecided, strings.Join(open, r.prompt.say.comma))
+		}
+	}
+	return nil
 }
 
 // A row is one picture with one statement, and where its score goes.
@@ -124,14 +154,16 @@ func (m *Model) batches(rows []row) [][]row {
 	return all
 }
 
-// run scores one batch.
+// run scores the rows, batch by batch.
 func (m *Model) run(ctx context.Context, rows []row) error {
-	logits, err := m.logits(ctx, rows)
-	if err != nil {
-		return err
-	}
-	for i, r := range rows {
-		*r.score = m.verdict(m.probabilities(logits[3*i:][:3], m.manifest.Calibration.Temperature), r.prompt)
+	for _, batch := range m.batches(rows) {
+		logits, err := m.logits(ctx, batch)
+		if err != nil {
+			return err
+		}
+		for i, r := range batch {
+			*r.score = m.verdict(m.probabilities(logits[3*i:][:3], m.manifest.Calibration.Temperature), r.prompt)
+		}
 	}
 	return nil
 }

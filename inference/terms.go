@@ -195,7 +195,11 @@ func (t *terms) read(text string, negated bool, say phrases, language string) pr
 		return prompt{refusal: refusal, say: say}
 	}
 	p := prompt{ids: r.ids, negated: r.negated || negated && !r.denied, say: say}
-	p.reason = fmt.Sprintf(say.judged, t.show(p.ids, say, language))
+	names := t.show(p.ids, language)
+	p.reason = fmt.Sprintf(say.judged, strings.Join(names, say.comma))
+	for i, name := range names {
+		p.parts = append(p.parts, part{name, p.ids[i : i+1]})
+	}
 	if len(r.open) > 0 {
 		p.open = fmt.Sprintf(say.open, strings.Join(r.open, say.comma))
 	}
@@ -294,7 +298,7 @@ func (t *terms) refuse(r reading, say phrases) string {
 }
 
 // show names the facts for a reader.
-func (t *terms) show(ids []int64, say phrases, language string) string {
+func (t *terms) show(ids []int64, language string) []string {
 	names := make([]string, len(ids))
 	for i, id := range ids {
 		fact := t.file.Facts[id-1]
@@ -303,7 +307,7 @@ func (t *terms) show(ids []int64, say phrases, language string) string {
 			names[i] = shown
 		}
 	}
-	return strings.Join(names, say.comma)
+	return names
 }
 
 // joinTerms writes a phrase as people do: blanks between words, none between Han characters.

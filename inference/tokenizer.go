@@ -18,14 +18,21 @@ type prompt struct {
 	refusal string // why the pack cannot judge it; the ids are then empty
 	open    string // why agreeing with the claim would say too much; empty: nothing left open
 	reason  string // of a yes or no: what was judged
+	parts   []part // of a claim with several parts, to say which of them is undecided
 	say     phrases
+}
+
+// A part is one of several things that a statement claims.
+type part struct {
+	name string
+	ids  []int64
 }
 
 // phrases are the reasons in one language; those with verbs take percentages or words.
 type phrases struct {
-	factsOnly, heading, several, tooLong, language string
-	open, judged, whole, unsure, unknown           string
-	comma                                          string
+	factsOnly, heading, several, tooLong, language  string
+	open, judged, whole, unsure, unknown, undecided string
+	comma                                           string
 }
 
 var english = phrases{
@@ -39,6 +46,7 @@ var english = phrases{
 	whole:     "judged: the sentence as a whole",
 	unsure:    "the pack is not sure: %.0f %%, it needs %.0f %%",
 	unknown:   "the picture does not decide it, or is unlike those the pack knows",
+	undecided: "the picture does not decide, or is unlike those the pack knows: %s",
 	comma:     ", ",
 }
 
@@ -53,6 +61,7 @@ var chinese = phrases{
 	whole:     "判断依据：整句",
 	unsure:    "模型把握不足：%.0f%%，需要 %.0f%%",
 	unknown:   "图像不足以判断，或与模型已知的图像不同",
+	undecided: "图像不足以判断，或与模型已知的图像不同：%s",
 	comma:     "、",
 }
 
