@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"inference/packs":   {"inference"},
 	"config":            {},
 	"node":              {"dicom", "dicom/pixel", "dicom/sr", "hl7", "inference", "node/report"},
+	"node/audit":        {},
 	"node/report":       {},
 	"node/store":        {"node"},
 	"node/console":      {"node"},
