@@ -52,6 +52,8 @@ func spooled(t testing.TB, r *Recorder) (messages []string) {
 	}
 }
 
+func base64Of(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+
 // xmlOf cuts the syslog header off.
 func xmlOf(t testing.TB, message string) string {
 	t.Helper()
