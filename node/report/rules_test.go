@@ -29,6 +29,7 @@ func TestRules(t *testing.T) {
 	}{
 		{"side against the header", Facts{Modalities: []string{"DX"}, BodyParts: []string{"KNEE"}, Laterality: []string{"R"}}, []Block{{"findings", "No fracture of the left patella."}}, "LAT-001"},
 		{"comparison with the other side", Facts{BodyParts: []string{"KNEE"}, Laterality: []string{"R"}}, []Block{{"findings", "The right knee is swollen compared to the left knee."}}, ""},
+		{"a label in capitals is no abbreviation", Facts{BodyParts: []string{"LEG"}, Laterality: []string{"R"}}, []Block{{"findings", "RIGHT LEG: No thrombus."}}, ""},
 		{"both sides imaged", Facts{BodyParts: []string{"KNEE"}, Laterality: []string{"R", "L"}}, []Block{{"findings", "No fracture of the left patella."}}, ""},
 		{"a side means nothing on a chest", Facts{BodyParts: []string{"CHEST"}, Laterality: []string{"R"}}, []Block{{"findings", "Left pleural effusion."}}, ""},
 		{"side of the order", Facts{Procedure: "XR WRIST LT 2V", BodyParts: []string{"WRIST"}, Laterality: []string{"R"}}, []Block{{"findings", "No fracture."}}, "LAT-002"},

@@ -5,7 +5,7 @@ import "slices"
 // LAT-001: a limb or breast of the other side than the one examined.
 func (k *checker) examinedSide() {
 	e := k.exam.examined()
-	if e == sideNone || k.bilateralTitle() {
+	if e == sideNone || k.bilateral() {
 		return
 	}
 	check := func(s *Statement, d *detail) bool {
@@ -25,8 +25,8 @@ func (k *checker) examinedSide() {
 	k.observed(check)
 }
 
-// bilateralTitle: the report itself says it covers both sides.
-func (k *checker) bilateralTitle() bool {
+// bilateral: the report itself says it covers both sides, in its title or by a paragraph for each.
+func (k *checker) bilateral() bool {
 	both := false
 	k.described(func(_ *Statement, d *detail) bool {
 		sides := map[side]bool{}
@@ -36,7 +36,14 @@ func (k *checker) bilateralTitle() bool {
 		both = both || sides[sideBoth] || sides[sideLeft] && sides[sideRight]
 		return !both
 	})
-	return both
+	opened := map[side]bool{}
+	k.observed(func(s *Statement, d *detail) bool {
+		if len(d.mentions) > 0 && d.mentions[0].kind == "side" && d.mentions[0].from == 0 && k.opensParagraph(s) && leadingLabel(s.Text) > 0 {
+			opened[d.mentions[0].side] = true
+		}
+		return true
+	})
+	return both || opened[sideLeft] && opened[sideRight]
 }
 
 // sameLimb: the region is one of those examined or the next one along the same limb.

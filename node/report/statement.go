@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -295,8 +296,10 @@ func (c *clause) ownSide(h hit) side {
 	switch {
 	case r == '左' || r == '右' || r == '双' || r == '两':
 		return map[rune]side{'左': sideLeft, '右': sideRight, '双': sideBoth, '两': sideBoth}[r]
-	case len(w) == 3 && c.tokens[h.from].upper && h.from+1 == h.to && h.has("paired"):
-		return map[byte]side{'L': sideLeft, 'R': sideRight}[w[0]]
+	case len(w) == 3 && strings.Contains("LUL LLL LLE LUE", w):
+		return sideLeft
+	case len(w) == 3 && strings.Contains("RUL RML RLL RLE RUE", w):
+		return sideRight
 	}
 	return sideNone
 }
