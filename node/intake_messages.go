@@ -16,8 +16,7 @@ import (
 func (n *Node) ReceiveMessage(ctx context.Context, peer string, raw []byte) (ack []byte) {
 	n.Stats.Messages.Add(1)
 	received := &Message{Peer: peer, Raw: raw, ReceivedAt: time.Now()}
-	if err := n.room(); err != nil {
-		n.Log.Error("a message was refused", zap.String("peer", peer), zap.Error(err))
+	if err := n.room(); err != nil { // it is logged once
 		return hl7.Nack(raw, notStored.Text, notStored)
 	}
 	m, err := hl7.Parse(raw, hl7.Options{DefaultCharset: n.Config.DefaultCharset})

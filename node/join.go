@@ -379,6 +379,9 @@ func (n *Node) imagesArrived(tx Tx, c *Case, study *Study, objects []Object, now
 		if !anyPicture(objects) {
 			return nil
 		}
+		if removed, err := tx.RemovedImage(c.ID); err != nil || removed != nil {
+			return err // a part of what it was judged on came again, or is all there is now
+		}
 		next := &Case{Revision: c.Revision + 1, ReportKey: c.ReportKey, Report: c.Report, State: Settling, CreatedAt: now}
 		adoptStudy(next, study)
 		if err := n.move(tx, c, ImagesArrived, now); err != nil {

@@ -38,8 +38,9 @@ type Config struct {
 	Mapping        hl7.Mapping   // which fields hold the keys of the join
 	Site           Site
 	Destinations   []Destination
-	JudgeWorkers   int     // cases judged at once; 0: one
-	HighWatermark  float64 // used share of the disk from which on nothing more is taken in; 0: none
+	JudgeWorkers   int           // cases judged at once; 0: one
+	Keep           time.Duration // images of a finished case stay so long; 0: until the disk is full
+	HighWatermark  float64       // used share of the disk from which on nothing more is taken in; 0: none
 }
 
 // Site is how the node calls itself in what it sends.
@@ -49,33 +50,6 @@ type Site struct {
 	AETitle  string
 	Language string // of results: en or zh; empty: each report's own
 	Version  string // of the software
-}
-
-// FullError says that the disk has no room: the sender shall try again later
-// (C-STORE status A700H, MSA-1 AE).
-type FullError struct{ Used, Limit float64 }
-
-func (e *FullError) Error() string {
-	return fmt.Sprintf("the disk is %.0f %% full (limit %.0f %%); free space or raise retention.high_watermark",
-		100*e.Used, 100*e.Limit)
-}
-
-// Ready is an error while the node takes nothing in.
-func (n *Node) Ready() error { return n.room() }
-
-// room is an error when the disk is fuller than the site allows.
-func (n *Node) room() error {
-	if n.Config.HighWatermark == 0 {
-		return nil
-	}
-	used, err := n.Objects.Usage()
-	if err != nil {
-		return fmt.Errorf("measure the disk: %w", err)
-	}
-	if used > n.Config.HighWatermark {
-		return &FullError{Used: used, Limit: n.Config.HighWatermark}
-	}
-	return nil
 }
 
 // Node is the running product. Its fields are set before Run.
@@ -91,6 +65,7 @@ type Node struct {
 	pauses  pauses
 	wakers  sync.Map // queue name → chan struct{} of capacity 1
 	started atomic.Bool
+	full    atomic.Bool // the disk, when it was last looked at
 }
 
 // Stats counts what passed since the start.
@@ -99,6 +74,7 @@ type Stats struct {
 	Messages, MessagesQuarantined                    atomic.Int64
 	CasesJudged, Flags                               atomic.Int64
 	Delivered, DeliveriesRetried, DeliveriesDead     atomic.Int64
+	StudiesRemoved, ObjectsRemoved, BytesRemoved     atomic.Int64
 	Judging, Sending                                 Durations // of one case; of one try of a delivery
 }
 
@@ -128,6 +104,7 @@ func (n *Node) Run(ctx context.Context) error {
 		running.Go(func() { n.work(ctx, queue, fifo, atOnce, do) })
 	}
 	running.Go(func() { n.indexObjects(ctx) })
+	running.Go(func() { n.retain(ctx) })
 	start(settleQueue, false, n.settle)
 	start(expireQueue, false, n.expire)
 	for range max(1, n.Config.JudgeWorkers) {

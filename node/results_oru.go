@@ -60,8 +60,15 @@ func (n *Node) withdrawResults(tx Tx, c *Case, now time.Time) error {
 		return err
 	}
 	objects, err := tx.StudyObjects(c.StudyUID)
-	if err != nil || len(objects) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(objects) == 0 {
+		removed, err := tx.RemovedImage(c.ID)
+		if err != nil || removed == nil {
+			return err
+		}
+		objects = []Object{*removed}
 	}
 	r := &result{site: n.Config.Site, c: c, objects: objects, at: now, words: wordsIn(n.Config.Site.Language), withdraws: true}
 	for _, d := range sent {

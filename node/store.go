@@ -21,6 +21,8 @@ type ObjectStore interface {
 	Open(path string) (ObjectFile, error)
 	// Usage is the used share of the file system, 0 to 1.
 	Usage() (float64, error)
+	// Sweep deletes the files of objects that RemoveStudy took out of the index.
+	Sweep(ctx context.Context) error
 }
 
 // Draft is an object being received. A draft that is neither committed nor
@@ -49,6 +51,7 @@ type Tx interface {
 	JobTx
 	DeliveryTx
 	OrderTx
+	RetentionTx
 }
 
 // ObjectTx indexes objects, studies and messages.
@@ -170,4 +173,21 @@ type Order struct {
 	Accession, AccessionIssuer string
 	StudyUID, ProcedureID      string
 	At                         time.Time
+}
+
+// RetentionTx removes what was kept long enough. A case is kept, with its
+// verdicts, deliveries and timeline: only its images go.
+type RetentionTx interface {
+	// FinishedStudies lists the studies, oldest first, whose cases are all
+	// finished and delivered, and to which nothing happened since a time.
+	FinishedStudies(before time.Time, limit int) ([]string, error)
+	// RemoveStudy takes such a study and its objects out of the index; nil:
+	// something happened to it meanwhile. Sweep then deletes the files.
+	RemoveStudy(uid string, before time.Time) (*Removed, error)
+	// RemovedImage is one of the objects that were removed from a case, for its
+	// header; nil: its images are still here.
+	RemovedImage(caseID int64) (*Object, error)
+	// RemoveMessages empties some messages that came before a time and before
+	// every case that still waits, and counts them. Those in quarantine stay.
+	RemoveMessages(before time.Time) (int64, error)
 }

@@ -84,7 +84,7 @@ func newNode(ctx context.Context, c *config.Config, index *store.Store, log *zap
 		Config: node.Config{
 			Quiet: time.Duration(c.Study.Quiet), Expire: time.Duration(c.Study.Expire), Shadow: c.Mode == config.ModeShadow,
 			DefaultCharset: c.HL7.DefaultCharset, Mapping: mappingOf(c.HL7.Mapping), Destinations: destinations(c), Site: siteOf(c),
-			HighWatermark: float64(c.Retention.HighWatermark) / 100,
+			Keep: time.Duration(c.Retention.Keep), HighWatermark: float64(c.Retention.HighWatermark) / 100,
 		},
 		Index: index, Objects: index, Log: log,
 		Judge: &node.Judge{Model: model, Open: index.Open, MaxImages: c.Model.MaxImages,

@@ -214,6 +214,9 @@ func (d *draft) link(base string) (string, error) {
 		if n > 1 {
 			name = base + "~" + strconv.Itoa(n) + suffix
 		}
+		if d.files.isReserved(path.Join(d.folder.name, name)) {
+			continue
+		}
 		err := d.linkAs(filepath.Join(d.folder.path, name))
 		if !errors.Is(err, fs.ErrExist) {
 			return name, err

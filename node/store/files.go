@@ -30,11 +30,13 @@ type files struct {
 	mu      sync.Mutex
 	current *folder
 	used    map[string]bool // names of the folders that drafts of this process may be in
+
+	reserved map[string]bool // paths of files that are being deleted
 }
 
 func openFiles(dataDir string, index node.Index, counts *counters) (*files, error) {
 	f := &files{dir: filepath.Join(dataDir, "objects"), incoming: filepath.Join(dataDir, "incoming"),
-		index: index, counts: counts, used: map[string]bool{}}
+		index: index, counts: counts, used: map[string]bool{}, reserved: map[string]bool{}}
 	if err := os.RemoveAll(f.incoming); err != nil { // what a crash left of drafts
 		return nil, fmt.Errorf("store: remove unfinished objects: %w", err)
 	}

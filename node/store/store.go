@@ -82,7 +82,15 @@ func Open(ctx context.Context, dir string, log *zap.Logger) (_ *Store, err error
 			return nil, fmt.Errorf("store: %w", err)
 		}
 	}
-	return s, s.startWriter(ctx)
+	if err := s.startWriter(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.Sweep(ctx); err != nil { // what a crash left of removed objects
+		close(s.waiting)
+		s.writer.Wait()
+		return nil, err
+	}
+	return s, nil
 }
 
 // Close waits for calls that run and gives the directory free. Drafts that are
