@@ -106,7 +106,9 @@ type Case struct {
 	Report     *hl7.Report // nil while the report is missing
 	Statements []Statement
 	Flags      []Flag
-	Pack       string // name and digest of the model pack that judged
+	// Fingerprint of the judged text; empty when it says nothing particular.
+	Fingerprint string
+	Pack        string // name and digest of the model pack that judged
 
 	CreatedAt, UpdatedAt time.Time
 }

@@ -3,6 +3,8 @@ package node_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -245,6 +247,22 @@ func TestAccessionNumbersThatDiffer(t *testing.T) {
 					t.Errorf("flagged: %+v", got.Flags)
 				}
 			})
+		}
+	}
+}
+
+func TestTextOfAnotherPatientIsFlagged(t *testing.T) {
+	h := newHarness(t, nil)
+	text := "Nodule of 8 mm in the right upper lobe. Small left pleural effusion. Cardiomegaly."
+	for i, patient := range []string{"P1", "P1", "P2"} {
+		image := chest(fmt.Sprintf("2.25.70%d", i), "")
+		image.patient = patient
+		h.store(image)
+		h.send(message{control: fmt.Sprint("M", i), filler: fmt.Sprint("F", i), study: image.study, patient: patient, status: "F", text: text})
+		states := []node.State{node.Done, node.Done, node.Done}[:i+1]
+		flags := h.wait(states...)[i].Flags
+		if copied := slices.ContainsFunc(flags, func(f node.Flag) bool { return f.Rule == "DUP-001" }); copied != (patient == "P2") {
+			t.Errorf("report %d of %s: flags %+v", i, patient, flags)
 		}
 	}
 }

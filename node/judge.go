@@ -28,13 +28,19 @@ type Judgement struct {
 	Statements []Statement
 	Flags      []Flag
 	Pack       string
+
+	// Fingerprint of the text, and Copied, the flag to raise when another
+	// patient's report has the same one.
+	Fingerprint string
+	Copied      Flag
 }
 
 // Judge judges a report against the objects of its study.
 func (j *Judge) Judge(ctx context.Context, r *hl7.Report, objects []Object) (*Judgement, error) {
 	text := report.Read(blocksOf(r))
 	words := wordsIn(text.Language)
-	out := &Judgement{Language: text.Language, Pack: j.pack()}
+	out := &Judgement{Language: text.Language, Pack: j.pack(), Fingerprint: text.Fingerprint(),
+		Copied: ruleFlags([]report.Finding{text.Duplicate()})[0]}
 	for i := range text.Statements {
 		out.Statements = append(out.Statements, statementOf(r, &text.Statements[i]))
 	}

@@ -87,6 +87,8 @@ type CaseTx interface {
 	// WaitingFor returns the cases that are Awaited and that one of the study's keys names.
 	WaitingFor(Study) ([]*Case, error)
 	Cases(CaseFilter) ([]*Case, error)
+	// SameText says whether a judged report of another patient has the fingerprint.
+	SameText(fingerprint, patientID string) (bool, error)
 	CountCases() (map[State]int, error)
 	AddEvent(caseID int64, e CaseEvent) error
 	Timeline(caseID int64) ([]CaseEvent, error)

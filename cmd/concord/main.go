@@ -35,6 +35,7 @@ var cli struct {
 	HL7Send    hl7SendCommand    `cmd:"" name:"hl7-send" help:"Send an HL7 file to a destination and print the acknowledgement."`
 	Doctor     doctorCommand     `cmd:"" help:"Test the whole set-up with a synthetic case and say what to mend."`
 	HL7Explain hl7ExplainCommand `cmd:"" name:"hl7-explain" help:"Show what Concord reads in an HL7 file, and why."`
+	Pack       packCommand       `cmd:"" help:"Check a model pack."`
 	Defaults   defaultsCommand   `cmd:"" name:"config" help:"Print the default configuration with its explanation."`
 	Version    kong.VersionFlag  `help:"Print the version."`
 }

@@ -11,14 +11,14 @@ import (
 const maxPage = 1000
 
 const caseColumns = `id, revision, state, reason, study_uid, report_key, accession, patient_id, modality, pack,
-	created_at, updated_at, report, statements, flags, candidates`
+	created_at, updated_at, report, statements, flags, candidates, fingerprint`
 
 func scanCase(row scanner) (*node.Case, error) {
 	var c node.Case
 	var created, updated int64
 	err := row.Scan(&c.ID, &c.Revision, &c.State, &c.Reason, &c.StudyUID, &c.ReportKey, &c.Accession, &c.PatientID,
 		&c.Modality, &c.Pack, &created, &updated, jsonColumn{&c.Report}, jsonColumn{&c.Statements}, jsonColumn{&c.Flags},
-		jsonColumn{&c.Candidates})
+		jsonColumn{&c.Candidates}, &c.Fingerprint)
 	c.CreatedAt, c.UpdatedAt = fromMillis(created), fromMillis(updated)
 	return &c, err
 }
@@ -34,7 +34,7 @@ func caseValues(c *node.Case) ([]any, error) {
 		}
 		values = append(values, text)
 	}
-	return values, nil
+	return append(values, c.Fingerprint), nil
 }
 
 // AddCase enters a case and sets its ID.
@@ -44,8 +44,8 @@ func (t *tx) AddCase(c *node.Case) error {
 		return failed("add case", err)
 	}
 	id, err := one(t, scanColumn[int64], `INSERT INTO cases (revision, state, reason, study_uid, report_key, accession,
-			patient_id, modality, pack, created_at, updated_at, report, statements, flags, candidates)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING id`, values...)
+			patient_id, modality, pack, created_at, updated_at, report, statements, flags, candidates, fingerprint)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING id`, values...)
 	if err != nil {
 		return failed("add case", err)
 	}
@@ -71,7 +71,7 @@ func (t *tx) PutCase(c *node.Case) error {
 	}
 	_, err = t.exec(`UPDATE cases SET revision = $1, state = $2, reason = $3, study_uid = $4, report_key = $5,
 		accession = $6, patient_id = $7, modality = $8, pack = $9, created_at = $10, updated_at = $11,
-		report = $12, statements = $13, flags = $14, candidates = $15 WHERE id = $16`, append(values, c.ID)...)
+		report = $12, statements = $13, flags = $14, candidates = $15, fingerprint = $16 WHERE id = $17`, append(values, c.ID)...)
 	if err != nil {
 		return failed("put case", err)
 	}
@@ -173,6 +173,13 @@ func (t *tx) WaitingFor(s node.Study) ([]*node.Case, error) {
 		ORDER BY id`, byStudy, s.UID, byAccession, s.Accession, strings.ToLower(s.AccessionIssuer),
 		byPlacer, s.Placer, byFiller, s.Filler)
 	return list, failed("find waiting cases", err)
+}
+
+// SameText says whether a case of another patient has the fingerprint.
+func (t *tx) SameText(fingerprint, patientID string) (bool, error) {
+	n, err := one(t, scanColumn[int], `SELECT 1 FROM cases WHERE fingerprint = $1 AND fingerprint <> '' AND patient_id <> $2 LIMIT 1`,
+		fingerprint, patientID)
+	return n != nil, failed("find the same text", err)
 }
 
 // Cases lists cases, newest first, at most maxPage.

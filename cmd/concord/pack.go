@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"concord/config"
+	"concord/inference"
+)
+
+type packCommand struct {
+	Verify packVerifyCommand `cmd:"" help:"Run a pack's goldens and print what differs."`
+}
+
+type packVerifyCommand struct {
+	configFlags
+	Pack    string `arg:"" help:"Pack to verify: builtin or a folder."`
+	Goldens string `help:"Goldens to verify against instead of the pack's own." type:"existingfile"`
+	Images  string `help:"Folder of the pictures that the goldens name." type:"existingdir"`
+	JSON    bool   `help:"Print JSON."`
+}
+
+// maxGoldenDifference is how far a probability may be from its golden: more
+// than 32-bit arithmetic explains.
+const maxGoldenDifference = 1e-4
+
+// Run fails when the pack does not reproduce its goldens.
+func (p packVerifyCommand) Run(ctx context.Context) error {
+	if (p.Goldens == "") != (p.Images == "") {
+		return errors.New("--goldens and --images go together")
+	}
+	c, err := p.load()
+	if err != nil {
+		return err
+	}
+	found, err := p.verify(ctx, c.Model)
+	if err != nil {
+		return err
+	}
+	if p.JSON {
+		encoder := json.NewEncoder(os.Stdout)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(found)
+	} else {
+		for _, difference := range found.Differences {
+			fmt.Println(difference)
+		}
+		fmt.Printf("%d images, %d cases; the largest difference of a probability is %.2g\n", found.Images, found.Cases, found.MaxProbabilityDifference)
+	}
+	if len(found.Differences) > 0 || !(found.MaxProbabilityDifference <= maxGoldenDifference) {
+		return errors.Join(err, fmt.Errorf("the pack does not reproduce its goldens (%d differences; probabilities may differ by %.0e)",
+			len(found.Differences), maxGoldenDifference))
+	}
+	return err
+}
+
+func (p packVerifyCommand) verify(ctx context.Context, c config.Model) (inference.Verification, error) {
+	c.Pack = p.Pack
+	model, _, err := openModel(ctx, c)
+	if err != nil {
+		return inference.Verification{}, err
+	}
+	if p.Goldens == "" {
+		return model.VerifyOwn(ctx)
+	}
+	text, err := os.ReadFile(p.Goldens)
+	if err != nil {
+		return inference.Verification{}, err
+	}
+	return model.Verify(ctx, text, os.DirFS(p.Images))
+}
