@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -79,7 +80,7 @@ func TestSpoolRecovers(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.file.Close()
-			want := append(tt.want, "<85>new")
+			want := slices.Concat(tt.want, []string{"<85>new"})
 			if got := openTestSpool(t, path, 1<<20).all(t); fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("reopened: got %q, want %q", got, want)
 			}
