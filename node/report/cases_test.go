@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// TestSlips holds one slip each, in the words of many writers; the code of its rule must come out. None was
-// looked at while the rules were written; the misses then (9 of 75) were mended afterwards.
+// TestSlips holds one slip each, in the words of many writers; the code of its rule must come out. They
+// were written in two rounds without the rules at hand: of the first 75 the rules caught 66 at once, of the
+// next 46, 40; the misses were mended afterwards.
 func TestSlips(t *testing.T) {
 	no, yes := false, true
 	F := func(m, part, desc, sex string, age int) Facts {
@@ -96,6 +97,52 @@ func TestSlips(t *testing.T) {
 		{"CC116", F("US", "ABDOMEN", "US", "F", 50), "检查所见：未见明显异常。\n诊断意见：大致正常。"},
 		{"CC117", F("CR", "CHEST", "CR", "F", 50), "FINDINGS: There is a 3 cm mass in the right upper lobe.\nIMPRESSION: Normal chest radiograph."},
 		{"CC117", F("CT", "CHEST", "CT", "F", 50), "检查所见：右肺上叶见肿块，大小约3cm。\n诊断意见：胸部CT未见明显异常。"},
+		{"CC101", lat(F("CR", "SHOULDER", "XR SHOULDER", "M", 30), "L"), "FINDINGS: The right glenohumeral joint is located. No fracture.\nIMPRESSION: Normal right shoulder."},
+		{"CC101", F("MR", "HIP", "MRI LT HIP WO", "F", 66), "FINDINGS: Avascular necrosis of the right femoral head.\nIMPRESSION: AVN of the right femoral head."},
+		{"CC101", F("CT", "ABDOMEN", "CT ABD", "F", 66), "FINDINGS: The left adrenal gland contains a 2 cm lipid-rich adenoma. The right adrenal gland is normal.\nIMPRESSION: 2 cm right adrenal adenoma."},
+		{"CC101", F("CT", "HEAD", "CT HEAD", "F", 66), "FINDINGS: There is a hyperdense extra-axial collection over the right convexity measuring 8 mm. No left-sided collection.\nIMPRESSION: Left subdural hematoma."},
+		{"CC101", F("CR", "CHEST", "CXR", "F", 66), "FINDINGS: Right apical pneumothorax measuring 1.5 cm. The left lung is fully expanded.\nIMPRESSION: Small left apical pneumothorax."},
+		{"CC101", F("US", "SCROTUM", "US SCROTUM", "M", 26), "FINDINGS: Absent flow in the left testis. The right testis is normal.\nIMPRESSION: Right testicular torsion."},
+		{"CC101", F("CT", "CHEST", "胸部CT", "F", 66), "检查所见：右肺上叶后段见磨玻璃结节，大小约9mm×7mm。左肺未见异常。\n诊断意见：左肺上叶磨玻璃结节。"},
+		{"CC101", F("US", "BREAST", "乳腺超声", "F", 46), "超声所见：左乳外下象限见低回声肿块，大小约2.3cm×1.8cm。右乳未见明显占位。\n超声提示：右乳肿块，BI-RADS 4b类。"},
+		{"CC101", F("MR", "HEAD", "颅脑MR", "F", 66), "检查所见：左侧听神经增粗，内听道内见强化结节。\n诊断意见：右侧听神经瘤。"},
+		{"CC101", F("DX", "CHEST", "胸片", "F", 66), "影像表现：右侧第7肋骨骨折，断端错位。\n印象：左侧第7肋骨骨折。"},
+		{"CC102", F("MR", "KNEE", "MRI KNEE", "M", 30), "TITLE: MRI BRAIN WITHOUT CONTRAST\nFINDINGS: No acute infarct."},
+		{"CC102", F("CT", "HEAD", "CT HEAD", "M", 30), "FINDINGS: No intracranial hemorrhage. The prostate is enlarged."},
+		{"CC102", F("DX", "WRIST", "XR WRIST", "M", 30), "FINDINGS: No acute fracture of the distal radius. The cardiac silhouette is enlarged."},
+		{"CC102", F("US", "THYROID", "US THYROID", "M", 30), "FINDINGS: Thyroid is normal. The left kidney shows hydronephrosis."},
+		{"CC102", F("MR", "HEAD", "颅脑MR", "M", 30), "检查所见：脑实质未见异常信号。胆囊内见结石。"},
+		{"CC102", F("DX", "HAND", "右手正斜位", "M", 30), "影像表现：双肺纹理清晰，心影不大。\n印象：心肺未见异常。"},
+		{"CC103", F("MR", "HEAD", "MRI BRAIN", "M", 30), "EXAMINATION: CT head without contrast\nFINDINGS: Normal brain."},
+		{"CC103", F("CT", "CHEST", "CT CHEST", "M", 30), "EXAM: Chest radiograph, single view\nFINDINGS: Clear lungs."},
+		{"CC103", F("DX", "KNEE", "XR KNEE", "M", 30), "TECHNIQUE: Sagittal proton density fat-saturated and T2-weighted MR images.\nFINDINGS: No effusion."},
+		{"CC103", F("US", "ABDOMEN", "US ABD", "M", 30), "FINDINGS: The liver measures 55 Hounsfield units."},
+		{"CC103", F("CT", "HEAD", "头颅CT", "M", 30), "检查所见：双侧额叶见长T1长T2信号。"},
+		{"CC103", F("MR", "LSPINE", "腰椎MR", "M", 30), "检查方法：腰椎正侧位X线片。\n检查所见：腰椎骨质增生。"},
+		{"CC104", F("CT", "ABDOMEN", "CT ABD", "F", 60), "FINDINGS: Seminal vesicles are symmetric."},
+		{"CC104", F("MR", "PELVIS", "MR", "M", 60), "FINDINGS: The endometrial stripe is 12 mm."},
+		{"CC104", F("CT", "ABDOMEN", "CT", "M", 60), "HISTORY: This is a 60-year-old lady with pain.\nFINDINGS: Normal liver."},
+		{"CC104", F("CT", "ABDOMEN", "CT", "F", 60), "临床资料：患者，男，60岁，腹痛。\n检查所见：肝未见异常。"},
+		{"CC115", F("CT", "ABDOMEN", "CT", "F", 60), "INDICATION: 6 year old girl with abdominal pain.\nFINDINGS: Normal liver."},
+		{"CC106", con(F("MR", "HEAD", "MR", "F", 60), &no), "FINDINGS: After gadolinium administration, there is a ring-enhancing lesion in the left temporal lobe."},
+		{"CC106", con(F("CT", "CHEST", "CT", "F", 60), &no), "检查方法：胸部CT增强扫描。\n检查所见：纵隔淋巴结不大。"},
+		{"CC106", con(F("CT", "CHEST", "CT", "F", 60), &yes), "TECHNIQUE: Non-contrast axial CT images were obtained.\nFINDINGS: No nodule."},
+		{"CC107", view(F("CR", "CHEST", "CR", "F", 60), "AP"), "EXAM: XR CHEST PA AND LATERAL\nFINDINGS: No effusion."},
+		{"CC108", F("CT", "CHEST", "CT", "F", 60), "COMPARISON: CT chest performed on October 1, 2024\nFINDINGS: No nodule."},
+		{"CC109", F("CT", "HEAD", "CT", "F", 60), "FINDINGS: There are two enhancing masses in the cerebellum.\nIMPRESSION: Four cerebellar masses, consistent with metastases."},
+		{"CC109", F("US", "PELVIS", "US", "F", 40), "超声所见：子宫肌层见3个低回声结节。子宫肌瘤3枚。\n超声提示：子宫肌瘤2枚。"},
+		{"CC113", F("MR", "ABDOMEN", "MR", "F", 60), "FINDINGS: There is a 3.4 x 2.8 cm mass in the head of the pancreas.\nIMPRESSION: 4.3 cm pancreatic head mass."},
+		{"CC113", F("US", "ABDOMEN", "US", "F", 60), "超声所见：肝右叶见强回声结节，大小约1.5cm×1.2cm。\n超声提示：肝右叶血管瘤，大小约5.1cm。"},
+		{"CC114", F("CT", "HEAD", "CT", "F", 60), "FINDINGS: There is 7 cm of midline shift to the left."},
+		{"CC114", F("US", "ABDOMEN", "US", "F", 60), "超声所见：脾大小约9.8mm×3.5mm。"},
+		{"CC118", F("CT", "ABDOMEN", "CT", "F", 60), "FINDINGS: Portal venous gas and pneumatosis of the small bowel. Cholelithiasis.\nIMPRESSION: Cholelithiasis."},
+		{"CC118", F("CT", "HEAD", "CT", "F", 60), "FINDINGS: Acute hemorrhage in the left thalamus measuring 2 cm. Chronic sinus disease.\nCONCLUSION: Chronic sinusitis."},
+		{"CC118", F("DX", "ABDOMEN", "腹部立位片", "F", 60), "影像表现：双侧膈下见游离气体。腰椎骨质增生。\n印象：腰椎退行性变。"},
+		{"CC119", F("US", "ABDOMEN", "US", "F", 60), "FINDINGS: Mild right hydronephrosis.\nIMPRESSION: No hydronephrosis."},
+		{"CC119", F("CT", "ABDOMEN", "CT", "F", 60), "检查所见：阑尾切除术后。\n诊断意见：急性阑尾炎。"},
+		{"CC119", F("CT", "CHEST", "CT", "F", 60), "检查所见：双侧胸腔积液。\n诊断意见：未见胸腔积液。"},
+		{"CC116", F("CT", "CHEST", "CT", "F", 60), "FINDINGS:\nIMPRESSION:"},
+		{"CC117", F("CT", "ABDOMEN", "CT", "F", 60), "FINDINGS: There is acute appendicitis with a dilated appendix.\nIMPRESSION: Unremarkable CT."},
 	}
 	for _, c := range cases {
 		ok := false

@@ -1,9 +1,6 @@
 package report
 
-import (
-	"strings"
-	"unicode"
-)
+import "strings"
 
 // piece is a stretch of a line under at most one heading.
 type piece struct {
@@ -171,12 +168,8 @@ func allUpper(tokens []token) bool {
 	return words > 0
 }
 
-// leadingLabel measures 'LUNGS: ' or '肝脏：' at the start of a paragraph: a label before its statement.
-func leadingLabel(s string) int {
+// labelled: the text opens with a label: 'LUNGS: …', '肝脏：…'.
+func labelled(s string) bool {
 	colon := strings.IndexAny(s, ":：")
-	if colon <= 0 || colon > 48 || strings.ContainsAny(s[:colon], ".,;，。；") {
-		return 0
-	}
-	n := colon + len(string(firstRune(s[colon:])))
-	return n + len(s[n:]) - len(strings.TrimLeftFunc(s[n:], unicode.IsSpace))
+	return colon > 0 && colon <= 48 && !strings.ContainsAny(s[:colon], ".,;，。；")
 }

@@ -62,7 +62,7 @@ func (k *checker) titleModality() {
 		for i := range d.mentions {
 			m := &d.mentions[i]
 			ok = ok || m.kind == "view" && carries(k.exam.modalities, "XR")
-			if m.kind != "modality" || m.denied || ambiguousMR(d.clause, m) {
+			if m.kind != "modality" || m.denied || k.regurgitation(d.clause, m) {
 				continue
 			}
 			ok = ok || carries(k.exam.modalities, m.modality())
@@ -82,9 +82,12 @@ func (k *checker) opensParagraph(s *Statement) bool {
 	return s.N == 1 || k.r.Statements[s.N-2].Paragraph != s.Paragraph
 }
 
-// ambiguousMR: 'MR' in an echocardiogram is mitral regurgitation.
-func ambiguousMR(c *clause, m *mention) bool {
-	return c.word(m.from) == "MR" && m.to == m.from+1 && !c.names("region", "organ") && c.tokens[m.from].class == classWord && m.from > 0
+// regurgitation: 'MR' in an echocardiogram is mitral regurgitation.
+func (k *checker) regurgitation(c *clause, m *mention) bool {
+	if !slices.Contains(k.exam.modalities, "US") || m.to != m.from+1 || c.word(m.from) != "MR" || c.names("region") {
+		return false
+	}
+	return m.to >= len(c.tokens) || c.tokens[m.to].class != classHan && !strings.HasPrefix(c.lower(m.to), "imag")
 }
 
 func (k *checker) imageModality() string { return strings.Join(k.exam.modalities, "/") }
@@ -97,7 +100,7 @@ func (k *checker) foreignResult() {
 	titles := k.titles()
 	k.observed(func(s *Statement, d *detail) bool {
 		m := d.openingModality()
-		if m != nil && !k.mayTell(m.modality()) && !ambiguousMR(d.clause, m) &&
+		if m != nil && !k.mayTell(m.modality()) && !k.regurgitation(d.clause, m) &&
 			d.names("finding", "normal") && !titles[m.modality()] {
 			k.flag("MOD-002", s.N, k.name(m.concept), k.imageModality())
 		}

@@ -146,10 +146,13 @@ func (d *detail) organOf(m *mention) *mention {
 	return o
 }
 
-// onlyLesion: no other countable finding could own the statement's measurement.
+// onlyLesion: no other countable finding could own the statement's measurement. Words of one phrase
+// (强回声结节) and vague ones name the same thing.
 func (d *detail) onlyLesion(i int) bool {
+	m := &d.mentions[i]
 	for j := range d.mentions {
-		if j != i && d.mentions[j].countable() && !d.mentions[j].denied {
+		o := &d.mentions[j]
+		if j != i && o.countable() && !o.denied && o.to != m.from && m.to != o.from && !o.has("vague") {
 			return false
 		}
 	}

@@ -38,7 +38,7 @@ func (k *checker) bilateral() bool {
 	})
 	opened := map[side]bool{}
 	k.observed(func(s *Statement, d *detail) bool {
-		if len(d.mentions) > 0 && d.mentions[0].kind == "side" && d.mentions[0].from == 0 && k.opensParagraph(s) && leadingLabel(s.Text) > 0 {
+		if len(d.mentions) > 0 && d.mentions[0].kind == "side" && d.mentions[0].from == 0 && k.opensParagraph(s) && labelled(s.Text) {
 			opened[d.mentions[0].side] = true
 		}
 		return true
