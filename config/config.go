@@ -29,6 +29,7 @@ type Config struct {
 	Model           Model         `yaml:"model"`
 	Study           Study         `yaml:"study"`
 	Retention       Retention     `yaml:"retention"`
+	Audit           Audit         `yaml:"audit"`
 }
 
 // Mode says whether results leave the node.
@@ -178,6 +179,19 @@ type Retention struct {
 	Keep          Duration `yaml:"keep"`           // after the case is finished
 	HighWatermark Percent  `yaml:"high_watermark"` // used share of the disk from which on they go early
 }
+
+// Audit is the audit repository that learns who sent, got and read what.
+type Audit struct {
+	Address   string `yaml:"address"`   // host:port; empty: no audit trail
+	Transport string `yaml:"transport"` // AuditTLS or AuditUDP
+	Spool     Size   `yaml:"spool"`     // what may wait for the repository
+}
+
+// The transports of audit messages.
+const (
+	AuditTLS = "tls"
+	AuditUDP = "udp"
+)
 
 // What a destination gets that leaves its version or status out.
 const (

@@ -23,6 +23,7 @@ func contract() *Config {
 		Model:           Model{Pack: PackBuiltin, Engine: EngineONNX, Device: "cpu", MaxImages: 8},
 		Study:           Study{Quiet: Duration(time.Minute), Expire: Duration(72 * time.Hour)},
 		Retention:       Retention{Keep: Duration(72 * time.Hour), HighWatermark: 90},
+		Audit:           Audit{Transport: AuditTLS, Spool: 256 << 20},
 	}
 }
 
@@ -195,6 +196,7 @@ func TestErrors(t *testing.T) {
 		{name: "destination that cannot be called", file: "hl7_destinations: [{name: a, address: \"127.0.0.1:0\"}]\n", want: []string{"port other than 0"}},
 		{name: "HL7 version", file: "hl7_destinations: [{name: a, address: \"h:1\", version: 2.7}]\n", want: []string{`version is "2.7"; write 2.5.1 or 2.4 or 2.3.1`}},
 		{name: "no watermark", sets: []string{"retention.high_watermark=0%"}, want: []string{"keeps nothing"}},
+		{name: "audit", sets: []string{"audit.address=repository", "audit.transport=tcp", "audit.spool=1KiB"}, want: []string{`audit.address is "repository"; write host:port`, `audit.transport is "tcp"; write tls or udp`, "audit.spool is 1024; write 1048576 to"}},
 		{name: "no quiet time", sets: []string{"study.quiet=0s"}, want: []string{"study.quiet is not longer than 0"}},
 		{name: "emptied", sets: []string{"data_dir=", "site.name=", "model.pack=", "hl7.default_charset="}, want: []string{"data_dir is empty", "site.name is empty", "model.pack is empty", "hl7.default_charset is empty"}},
 	}

@@ -23,6 +23,8 @@ const (
 	maxHL7Message   = 1 << 30
 	maxImages       = 1024
 	maxPerMinute    = 100_000
+	minAuditSpool   = 1 << 20
+	maxAuditSpool   = 1 << 40
 	maxAETitle      = 16 // PS3.5 6.2, value representation AE
 )
 
@@ -80,9 +82,9 @@ func (c *Config) validate(o origins) error {
 	k.oneOf("site.language", string(c.Site.Language), string(LanguageReport), string(LanguageEnglish), string(LanguageChinese))
 	k.checkListeners(c)
 	k.checkTLS(c)
-	k.checkPeers(c.Peers)
-	k.checkDestinations(c.HL7Destinations)
+	k.checkDestinations(c.HL7Destinations, k.checkPeers(c.Peers))
 	k.checkModel(c.Model)
+	k.checkAudit(c.Audit)
 	k.positive("study.quiet", c.Study.Quiet)
 	k.positive("study.expire", c.Study.Expire)
 	k.positive("retention.keep", c.Retention.Keep)
@@ -170,6 +172,14 @@ func (k *checker) checkModel(m Model) {
 	}
 	k.between("model.threads", m.Threads, 0, 1024)
 	k.between("model.max_images", m.MaxImages, 1, maxImages)
+}
+
+func (k *checker) checkAudit(a Audit) {
+	if a.Address != "" {
+		k.dialable("audit.address", a.Address)
+	}
+	k.oneOf("audit.transport", a.Transport, AuditTLS, AuditUDP)
+	k.between("audit.spool", int(a.Spool), minAuditSpool, maxAuditSpool)
 }
 
 // name checks the name of a list's item, and returns the names seen so far.
