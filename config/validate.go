@@ -82,8 +82,7 @@ func (c *Config) validate(o origins) error {
 	k.oneOf("site.language", string(c.Site.Language), string(LanguageReport), string(LanguageEnglish), string(LanguageChinese))
 	k.checkListeners(c)
 	k.checkTLS(c)
-	k.checkPeers(c.Peers)
-	k.checkDestinations(c.HL7Destinations)
+	k.checkDestinations(c.HL7Destinations, k.checkPeers(c.Peers))
 	k.checkModel(c.Model)
 	k.checkAudit(c.Audit)
 	k.positive("study.quiet", c.Study.Quiet)
@@ -120,8 +119,8 @@ func (k *checker) checkListeners(c *Config) {
 	}
 }
 
-func (k *checker) checkPeers(peers []Peer) {
-	var names []string
+// checkPeers returns the names that are taken.
+func (k *checker) checkPeers(peers []Peer) (names []string) {
 	for i, p := range peers {
 		key := fmt.Sprintf("peers[%d]", i)
 		names = k.name(key, p.Name, names)
@@ -143,10 +142,10 @@ func (k *checker) checkPeers(peers []Peer) {
 			k.fail(key+".retrieve", "needs to know what is missing; add query: true")
 		}
 	}
+	return names
 }
 
-func (k *checker) checkDestinations(destinations []Destination) {
-	var names []string
+func (k *checker) checkDestinations(destinations []Destination, names []string) {
 	for i, d := range destinations {
 		key := fmt.Sprintf("hl7_destinations[%d]", i)
 		names = k.name(key, d.Name, names)

@@ -37,7 +37,7 @@ type Config struct {
 	DefaultCharset string        // of HL7 messages without MSH-18
 	Mapping        hl7.Mapping   // which fields hold the keys of the join
 	Site           Site
-	Destinations   []Destination
+	Destinations   []Destination // until SetDestinations
 	JudgeWorkers   int           // cases judged at once; 0: one
 	Keep           time.Duration // images of a finished case stay so long; 0: until the disk is full
 	HighWatermark  float64       // used share of the disk from which on nothing more is taken in; 0: none
@@ -61,11 +61,12 @@ type Node struct {
 	Log     *zap.Logger
 	Stats   Stats
 
-	intake  indexer
-	pauses  pauses
-	wakers  sync.Map // queue name → chan struct{} of capacity 1
-	started atomic.Bool
-	full    atomic.Bool // the disk, when it was last looked at
+	intake       indexer
+	pauses       pauses
+	destinations destinations
+	wakers       sync.Map // queue name → chan struct{} of capacity 1
+	started      atomic.Bool
+	full         atomic.Bool // the disk, when it was last looked at
 }
 
 // Stats counts what passed since the start.
@@ -110,12 +111,9 @@ func (n *Node) Run(ctx context.Context) error {
 	for range max(1, n.Config.JudgeWorkers) {
 		start(judgeQueue, false, n.judgeCase)
 	}
-	for _, d := range n.Config.Destinations {
-		out := &outlet{Destination: d, pauses: &n.pauses}
-		running.Go(func() {
-			n.work(ctx, deliverQueue(d.Name), true, out.opens, func(ctx context.Context, j *Job) error { return n.deliver(ctx, out, j) })
-		})
-	}
+	n.runDestinations(ctx, &running)
+	<-ctx.Done()
+	n.dismissDestinations()
 	running.Wait()
 	return nil
 }

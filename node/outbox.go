@@ -65,19 +65,20 @@ var severityRank = map[Severity]int{Info: 0, Warning: 1, Critical: 2}
 
 // outlet is what the worker of a destination knows of it.
 type outlet struct {
-	Destination
-	pauses *pauses
-	last   time.Time // when the last result went out
+	name string
+	node *Node
+	last time.Time // when the last result went out
 }
 
 // opens is the time before which no result may go out.
 func (o *outlet) opens(now time.Time) time.Time {
-	if o.pauses.paused(o.Name) {
-		return now.Add(time.Hour) // resuming wakes the worker
+	to := o.node.destination(o.name)
+	if to == nil || o.node.pauses.paused(o.name) {
+		return now.Add(time.Hour) // resuming wakes the worker, as does another destination
 	}
-	open := o.Window.opens(now)
-	if o.PerMinute > 0 {
-		if next := o.last.Add(time.Minute / time.Duration(o.PerMinute)); next.After(open) {
+	open := to.Window.opens(now)
+	if to.PerMinute > 0 {
+		if next := o.last.Add(time.Minute / time.Duration(to.PerMinute)); next.After(open) {
 			open = next
 		}
 	}
@@ -132,15 +133,6 @@ func (n *Node) setPause(ctx context.Context, destination string, change func(Tx,
 	return nil
 }
 
-func (n *Node) destination(name string) *Destination {
-	for i := range n.Config.Destinations {
-		if n.Config.Destinations[i].Name == name {
-			return &n.Config.Destinations[i]
-		}
-	}
-	return nil
-}
-
 // DestinationStatus is a destination as the API shows it.
 type DestinationStatus struct {
 	Name        string     `json:"name"`
@@ -153,7 +145,7 @@ func (n *Node) DestinationStatuses() []DestinationStatus {
 	n.pauses.mu.Lock()
 	defer n.pauses.mu.Unlock()
 	list := []DestinationStatus{}
-	for _, d := range n.Config.Destinations {
+	for _, d := range n.Destinations() {
 		status := DestinationStatus{Name: d.Name, Kind: d.Kind}
 		if since, ok := n.pauses.since[d.Name]; ok {
 			status.PausedSince = &since

@@ -32,12 +32,18 @@ func TestWindowOpens(t *testing.T) {
 
 func TestOutletKeepsItsRate(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	o := outlet{Destination: Destination{PerMinute: 30}, pauses: &pauses{}, last: now}
+	n := &Node{Config: Config{Destinations: []Destination{{Name: "ris", PerMinute: 30}}}}
+	o := outlet{name: "ris", node: n, last: now}
 	if got := o.opens(now); got.Sub(now) != 2*time.Second {
 		t.Errorf("30 a minute: the next goes out after %v, want 2s", got.Sub(now))
 	}
-	o.pauses.since = map[string]time.Time{"": now}
+	n.pauses.since = map[string]time.Time{"ris": now}
 	if got := o.opens(now.Add(time.Hour)); !got.After(now.Add(time.Hour)) {
 		t.Error("a paused destination is open")
+	}
+	n.pauses.since = nil
+	n.SetDestinations(nil)
+	if got := o.opens(now); !got.After(now) {
+		t.Error("a destination that is gone is open")
 	}
 }

@@ -34,7 +34,7 @@ func (n *Node) results(ctx context.Context, c *Case, j *Judgement, objects []Obj
 		return nil, fmt.Errorf("write the Structured Report: %w", err)
 	}
 	var out []Delivery
-	for _, d := range n.Config.Destinations {
+	for _, d := range n.Destinations() {
 		if !d.wants(c) {
 			continue
 		}

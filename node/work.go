@@ -187,7 +187,11 @@ func (n *Node) deliver(ctx context.Context, to *outlet, job *Job) error {
 		return err
 	}
 	began := time.Now()
-	detail, sendErr := to.Sender.Send(ctx, d)
+	sender := n.destination(to.name)
+	if sender == nil { // removed just now
+		return &NotFoundError{"destination " + to.name}
+	}
+	detail, sendErr := sender.Sender.Send(ctx, d)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
