@@ -188,7 +188,7 @@ func (w *oruWriter) name(dicom string) string {
 // fillerNumber is Concord's own: a receiver would replace the radiology report by a
 // message with the original one.
 func (w *oruWriter) fillerNumber() string {
-	return w.components(firstText(w.Filler, w.Accession, w.ControlID)+".CC", "CONCORD")
+	return w.components(firstText(w.Filler, w.Accession, w.ControlID)+ownFiller, "CONCORD")
 }
 
 func (w *oruWriter) order() {
@@ -201,7 +201,7 @@ func (w *oruWriter) order() {
 	p := w.Procedure
 	w.segment("OBR", map[int]string{
 		1: "1", 2: placer, 3: w.fillerNumber(),
-		4: w.components("CCCHK", "Report/image concordance check", "99CONCORD", p.Code, p.Text, p.Scheme),
+		4: w.components(checkCode, "Report/image concordance check", ownScheme, p.Code, p.Text, p.Scheme),
 		7: FormatTime(w.AcquiredAt), 18: w.leaf(w.Accession), 19: w.leaf(w.RequestedProcedureID),
 		22: FormatTime(w.Time), 24: "RAD", 25: w.leaf(w.Status), 29: parent,
 	})

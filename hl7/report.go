@@ -159,6 +159,13 @@ func nextNumber(s Segment, last int) int {
 	return n
 }
 
+// ofConcord says whether a group is about a result of Concord: one that is sent back, or
+// feedback on it. Its text is no report.
+func ofConcord(g group) bool {
+	procedure := g.find("OBR", 1).Field(4)
+	return procedure.Component(1).trimmed() == checkCode && procedure.Component(3).trimmed() == ownScheme
+}
+
 func (r *rules) results(m *Message, event string) ([]Report, error) {
 	orders, err := groups(m.segments)
 	if err != nil {
@@ -168,6 +175,9 @@ func (r *rules) results(m *Message, event string) ([]Report, error) {
 	var pid Segment
 	var patient Patient
 	for _, g := range orders {
+		if ofConcord(g) {
+			continue
+		}
 		if s := g.find("PID", 1); s.text != pid.text {
 			pid, patient = s, r.patient(s)
 		}
