@@ -26,7 +26,7 @@ type hit struct {
 
 // analyse tokenises text[start:end] and finds terms and cues.
 func (l *Lexicon) analyse(text string, start, end int) *clause {
-	c := &clause{text: text, tokens: tokenize(text[start:end], start, nil)}
+	c := &clause{text: text, tokens: tokenize(text[start:end], start, make([]token, 0, (end-start)/4+4))}
 	c.ids = l.identify(text, c.tokens)
 	c.findTerms(l)
 	c.scopes = c.sightings(&l.scopes)

@@ -23,7 +23,7 @@ func (p piece) section(before string) string {
 
 // headed cuts a line at its headings. An unknown label ('LUNGS:') stays part of the text it opens.
 func (d *layout) headed(text string, ln line) []piece {
-	tokens := tokenize(text[ln.start:ln.end], ln.start, nil)
+	tokens := tokenize(text[ln.start:ln.end], ln.start, make([]token, 0, (ln.end-ln.start)/4+4))
 	ids := d.lex.identify(text, tokens)
 	out := []piece{{start: ln.start, end: ln.end}}
 	for i := 0; i < len(tokens); i++ {

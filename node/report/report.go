@@ -82,6 +82,8 @@ func (l *Lexicon) Read(blocks []Block) *Report {
 		doc.read(i, b)
 	}
 	doc.settle()
+	r.Statements = make([]Statement, 0, 2*len(doc.paragraphs))
+	r.details = make([]detail, 0, 2*len(doc.paragraphs))
 	for _, p := range doc.paragraphs {
 		for _, s := range splitStatements(l, p) {
 			l.appendStatement(r, p, s)

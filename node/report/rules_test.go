@@ -37,6 +37,7 @@ func TestRules(t *testing.T) {
 		{"coding scheme L is no side", Facts{Procedure: "DRX^右膝关节正侧位^L", Laterality: []string{"R"}}, []Block{{"findings", "右膝关节未见骨折。"}}, ""},
 		{"impression side", Facts{}, []Block{{"findings", "右肾见结石。左肾未见结石。"}, {"impression", "左肾结石。"}}, "LAT-003 CONTRA-001"},
 		{"lesions on both sides", Facts{}, []Block{{"findings", "Cyst in the right kidney. Cyst in the left kidney."}, {"impression", "Left renal cyst."}}, ""},
+		{"direction of a shift", Facts{}, []Block{{"findings", "左侧额叶出血，中线结构右移约5mm。"}, {"impression", "左侧额叶出血，中线结构左移。"}}, "LAT-003"},
 		{"left middle lobe", Facts{}, []Block{{"findings", "左肺中叶见结节。"}}, "LAT-004"},
 		{"right upper and left lower", Facts{}, []Block{{"findings", "Nodules in the right middle lobe and the left lower lobe."}}, ""},
 		{"foreign statement", Facts{Modalities: []string{"CR"}, BodyParts: []string{"KNEE"}}, []Block{{"findings", "The liver is normal."}}, "PART-001"},

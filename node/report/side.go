@@ -1,6 +1,9 @@
 package report
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // LAT-001: a limb or breast of the other side than the one examined.
 func (k *checker) examinedSide() {
@@ -259,4 +262,46 @@ func (k *checker) concludedOn(organ *concept, there side) bool {
 		}
 	}
 	return false
+}
+
+// LAT-003 for the midline, whose side is a direction: shifted left in the findings, right in the impression.
+func (k *checker) shiftSide() {
+	found := map[side]bool{}
+	for i := range k.r.Statements {
+		s, d := &k.r.Statements[i], &k.r.details[i]
+		for j := range d.mentions {
+			m := &d.mentions[j]
+			to := d.shiftTo(j)
+			switch {
+			case m.english != "midline shift" || m.denied || to == sideNone:
+			case s.Section == "findings":
+				found[to] = true
+			case s.Section == "impression" && found[to.opposite()] && !found[to]:
+				k.flag("LAT-003", s.N, k.sideName(to), k.name(m.concept), k.sideName(to.opposite()))
+			}
+		}
+	}
+}
+
+// shiftTo is the direction of the shift that mention i tells of: 中线结构左移, 'rightward midline shift',
+// 'midline shift to the left'.
+func (d *detail) shiftTo(i int) side {
+	m := &d.mentions[i]
+	words := d.clause.spanText(m.hit)
+	if i > 0 && d.mentions[i-1].kind == "side" && d.mentions[i-1].to == m.from {
+		words += " " + d.clause.spanText(d.mentions[i-1].hit)
+	}
+	if i+1 < len(d.mentions) && d.mentions[i+1].kind == "direction" && d.mentions[i+1].from-m.to <= 1 {
+		words += " " + d.clause.spanText(d.mentions[i+1].hit)
+	}
+	words = strings.ToLower(words)
+	left := strings.Contains(words, "left") || strings.Contains(words, "左")
+	right := strings.Contains(words, "right") || strings.Contains(words, "右")
+	switch {
+	case left == right:
+		return sideNone
+	case left:
+		return sideLeft
+	}
+	return sideRight
 }
