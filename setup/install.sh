@@ -104,6 +104,19 @@ onnxruntime() {
   say "ONNX Runtime is in $folder"
 }
 
+# hl7_peers: the HL7 client and server of npm that the interop tests talk to.
+hl7_peers() {
+  local folder=.deps/node peers=(node-hl7-client@3.2.0 node-hl7-server@2.5.0)
+  if [ "$(cat $folder/peers 2>/dev/null)" = "${peers[*]}" ]; then
+    return
+  fi
+  command -v npm >/dev/null || packages npm
+  say "installing with npm: ${peers[*]}"
+  mkdir -p $folder
+  logged npm install --prefix $folder --no-audit --no-fund --ignore-scripts "${peers[@]}" || die "npm install failed; look at the network (log: $log)."
+  echo "${peers[*]}" >$folder/peers
+}
+
 # golangci: the linter in .deps/bin.
 golangci() {
   local binary=.deps/bin/golangci-lint module=github.com/golangci/golangci-lint/v2
@@ -120,7 +133,7 @@ mkdir -p .deps
 case "${1:-}" in
   build) packages "${build_packages[@]}"; onnxruntime ;;
   demo) packages "${demo_packages[@]}"; onnxruntime ;;
-  test) packages "${test_packages[@]}"; onnxruntime ;;
+  test) packages "${test_packages[@]}"; onnxruntime; hl7_peers ;;
   lint) packages "${build_packages[@]}"; golangci ;;
   bench) packages "${bench_packages[@]}"; onnxruntime ;;
   *) die "usage: setup/install.sh build|demo|test|lint|bench" ;;
