@@ -1,15 +1,14 @@
-// Package console shows the node to people and programs over HTTP: cases and
-// objects as JSON, a page, metrics in Prometheus form, health.
+// Package console shows the node to people and programs over HTTP: an API in
+// JSON, a web page in English and Chinese, metrics in Prometheus form, health.
+// docs/api.md is the contract of the API.
 //
-// It has no accounts of its own yet: bind it to localhost or to a network that
-// may see reports, or put a proxy that knows its users in front.
+// It has no accounts of its own: bind it to localhost or to a network that may
+// see reports, or put a proxy that knows its users in front. Requests that
+// change something are refused when another web site makes a browser send them.
 package console
 
 import (
-	"encoding/json"
-	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,38 +21,118 @@ import (
 // Console serves one node. Its fields are set before Handler is called.
 type Console struct {
 	Node  *node.Node
-	Title string       // AE title of the node, for the page
-	Ready func() error // nil error: the node can take objects and messages
+	Title string        // AE title of the node, for the page
+	Peers func() []Peer // the DICOM peers as they are configured now; nil: none
+	Ready func() error  // nil error: the node can take objects and messages
 	Log   *zap.Logger
+
+	frames frameCache
+	checks slots
+}
+
+// Peer is a DICOM application that the node knows.
+type Peer struct {
+	Name        string `json:"name"`
+	AETitle     string `json:"ae_title"`
+	Address     string `json:"address"`
+	SendResults bool   `json:"send_results"`
 }
 
 // Handler returns the routes.
 func (c *Console) Handler() http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(&collector{node: c.Node, log: c.Log})
+	c.frames.rendering = make(slots, maxRendering)
+	c.checks = make(slots, maxChecking)
+	requests := newRequests()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", c.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /api/v1/cases", c.cases)
-	mux.HandleFunc("GET /api/v1/cases/{id}", c.caseByID)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(c.registry(requests), promhttp.HandlerOpts{}))
+	c.routeAPI(mux)
+	c.routePages(mux)
+
+	sameSite := http.NewCrossOriginProtection()
+	sameSite.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.fail(w, r, &httpError{http.StatusForbidden, "a request of another web site was refused"})
+	}))
+	return requests.count(secure(sameSite.Handler(c.known(mux))))
+}
+
+func (c *Console) routeAPI(mux *http.ServeMux) {
+	for pattern, answer := range map[string]func(*http.Request) (any, error){
+		"GET /api/v1/cases":                         c.cases,
+		"GET /api/v1/cases/{id}":                    c.caseByID,
+		"GET /api/v1/cases/{id}/feedback":           c.caseFeedback,
+		"POST /api/v1/cases/{id}/feedback":          c.addFeedback,
+		"POST /api/v1/cases/{id}/judge":             c.judgeNow,
+		"POST /api/v1/cases/{id}/study":             c.chooseStudy,
+		"GET /api/v1/deliveries":                    c.deliveries,
+		"POST /api/v1/deliveries/{id}/resend":       c.resend,
+		"GET /api/v1/destinations":                  c.destinations,
+		"POST /api/v1/destinations/{name}/{action}": c.switchDestination,
+		"GET /api/v1/peers":                         c.peers,
+		"POST /api/v1/check":                        c.check,
+	} {
+		mux.Handle(pattern, c.answer(answer))
+	}
+	mux.HandleFunc("GET /api/v1/feedback", c.exportFeedback)
 	mux.HandleFunc("GET /api/v1/objects/{sop_uid}", c.object)
-	mux.HandleFunc("GET /{$}", c.casesPage)
-	mux.HandleFunc("GET /cases/{id}", c.casePage)
-	return secure(mux)
+	mux.HandleFunc("GET /api/v1/objects/{sop_uid}/frames/{frame}", c.frame)
+}
+
+// answer makes a handler of a function whose result is the JSON of the answer.
+func (c *Console) answer(f func(*http.Request) (any, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limitBody(w, r)
+		v, err := f(r)
+		if err != nil {
+			c.fail(w, r, err)
+			return
+		}
+		writeJSON(w, http.StatusOK, v)
+	})
 }
 
 // secure sets the headers that keep report text in this page and out of caches.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "+
+			"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
 }
+
+// known answers what no route takes in the form of all other errors.
+func (c *Console) known(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refuse, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		refused := refusal{header: w.Header()}
+		refuse.ServeHTTP(&refused, r)
+		message := "there is no such page or resource"
+		if refused.status == http.StatusMethodNotAllowed {
+			message = "this resource takes " + w.Header().Get("Allow")
+		}
+		c.fail(w, r, &httpError{refused.status, message})
+	})
+}
+
+// refusal keeps status and headers of an answer and drops its text.
+type refusal struct {
+	header http.Header
+	status int
+}
+
+func (f *refusal) Header() http.Header         { return f.header }
+func (f *refusal) WriteHeader(status int)      { f.status = status }
+func (f *refusal) Write(b []byte) (int, error) { return len(b), nil }
 
 func (c *Console) ready(w http.ResponseWriter, _ *http.Request) {
 	if err := c.Ready(); err != nil {
@@ -63,109 +142,29 @@ func (c *Console) ready(w http.ResponseWriter, _ *http.Request) {
 	w.Write([]byte("ready\n"))
 }
 
-// httpError is an error with its status; any other error is a 500 without
-// detail, for it might hold what only the log may know.
-type httpError struct {
-	status  int
-	message string
+// slots bounds how many requests do something costly at once.
+type slots chan struct{}
+
+// take waits for a slot and returns what gives it back.
+func (s slots) take(r *http.Request) (release func(), err error) {
+	timer := time.NewTimer(slotWait)
+	defer timer.Stop()
+	select {
+	case s <- struct{}{}:
+		return func() { <-s }, nil
+	case <-timer.C:
+		return nil, &httpError{http.StatusServiceUnavailable, "too many such requests at once; try again in a few seconds"}
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 }
 
-func (e *httpError) Error() string { return e.message }
+// slotWait is how long a request waits for its turn.
+const slotWait = 10 * time.Second
 
-func (c *Console) fail(w http.ResponseWriter, err error) {
-	var known *httpError
-	if errors.As(err, &known) {
-		writeJSON(w, known.status, map[string]string{"error": known.message})
-		return
-	}
-	c.Log.Error("a request failed", zap.Error(err))
-	writeJSON(w, http.StatusInternalServerError, map[string]string{"error": "internal error; see the node's log"})
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	body, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		http.Error(w, "cannot encode the answer", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status)
-	w.Write(append(body, '\n'))
-}
-
-const (
-	defaultPage = 100
-	maxPage     = 1000
-)
-
-// filterOf reads the query of a case list.
-func filterOf(r *http.Request) (node.CaseFilter, error) {
-	q := r.URL.Query()
-	f := node.CaseFilter{Accession: q.Get("accession"), PatientID: q.Get("patient"), StudyUID: q.Get("study"),
-		State: node.State(q.Get("state")), Limit: defaultPage}
-	for name, field := range map[string]func(int64){
-		"limit":  func(n int64) { f.Limit = int(min(n, maxPage)) },
-		"before": func(n int64) { f.BeforeID = n },
-	} {
-		if s := q.Get(name); s != "" {
-			n, err := strconv.ParseInt(s, 10, 64)
-			if err != nil || n < 1 {
-				return f, &httpError{http.StatusBadRequest, name + " must be a number from 1"}
-			}
-			field(n)
-		}
-	}
-	return f, nil
-}
-
-func (c *Console) cases(w http.ResponseWriter, r *http.Request) {
-	filter, err := filterOf(r)
-	if err != nil {
-		c.fail(w, err)
-		return
-	}
-	views, err := c.Node.Cases(r.Context(), filter)
-	if err != nil {
-		c.fail(w, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"cases": views})
-}
-
-func (c *Console) caseByID(w http.ResponseWriter, r *http.Request) {
-	view, err := c.findCase(r)
-	if err != nil {
-		c.fail(w, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, view)
-}
-
-func (c *Console) findCase(r *http.Request) (*node.CaseView, error) {
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil {
-		return nil, &httpError{http.StatusBadRequest, "a case ID is a number"}
-	}
-	view, err := c.Node.Case(r.Context(), id)
-	if err == nil && view == nil {
-		err = &httpError{http.StatusNotFound, "no case " + r.PathValue("id")}
-	}
-	return view, err
-}
-
-// object sends the Part 10 file of an instance as it was received.
-func (c *Console) object(w http.ResponseWriter, r *http.Request) {
-	object, file, err := c.Node.Object(r.Context(), r.PathValue("sop_uid"))
-	if err != nil {
-		c.fail(w, err)
-		return
-	}
-	if object == nil {
-		c.fail(w, &httpError{http.StatusNotFound, "no such SOP instance"})
-		return
-	}
-	defer file.Close()
-	w.Header().Set("Content-Type", "application/dicom")
-	w.Header().Set("Content-Disposition", `attachment; filename="`+object.SOPInstanceUID+`.dcm"`)
-	http.ServeContent(w, r, "", time.Time{}, node.NewReader(file))
+func (c *Console) registry(requests *requests) *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(&collector{node: c.Node, log: c.Log}, requests.took)
+	registerRuntime(registry)
+	return registry
 }

@@ -2,9 +2,12 @@ package console
 
 import (
 	"context"
+	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
 
 	"concord/node"
@@ -33,7 +36,10 @@ var (
 	deliveredDesc  = describe("results_delivered_total", "Results that a destination took.")
 	retriedDesc    = describe("results_retried_total", "Tries of a delivery that will be tried again.")
 	deadDesc       = describe("results_dead_total", "Results given up.")
+	judgingDesc    = describe("judging_seconds", "Time from a case's images and text to its verdicts.")
+	sendingDesc    = describe("sending_seconds", "Time of one try of a delivery, until the peer's answer.")
 	casesDesc      = describe("cases", "Cases by state.", "state")
+	pausedDesc     = describe("destination_paused", "1 while a person holds the results of a destination back.", "destination")
 )
 
 // Describe implements prometheus.Collector.
@@ -50,6 +56,21 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	} {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value))
 	}
+	for desc, d := range map[*prometheus.Desc]*node.Durations{judgingDesc: &s.Judging, sendingDesc: &s.Sending} {
+		count, sum, atMost := d.Histogram()
+		ch <- prometheus.MustNewConstHistogram(desc, count, sum, atMost)
+	}
+	for _, d := range c.node.DestinationStatuses() {
+		paused := 0.0
+		if d.PausedSince != nil {
+			paused = 1
+		}
+		ch <- prometheus.MustNewConstMetric(pausedDesc, prometheus.GaugeValue, paused, d.Name)
+	}
+	c.collectCases(ch)
+}
+
+func (c *collector) collectCases(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	counts, err := c.node.CountCases(ctx)
@@ -57,7 +78,51 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		c.log.Warn("cannot count cases for the metrics", zap.Error(err))
 		return
 	}
-	for state, count := range counts {
-		ch <- prometheus.MustNewConstMetric(casesDesc, prometheus.GaugeValue, float64(count), string(state))
+	for _, state := range node.States {
+		ch <- prometheus.MustNewConstMetric(casesDesc, prometheus.GaugeValue, float64(counts[state]), string(state))
 	}
+}
+
+// requests counts the answers of the console by route and status.
+type requests struct{ took *prometheus.HistogramVec }
+
+func newRequests() *requests {
+	return &requests{prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "concord", Name: "http_request_seconds",
+		Help: "Time of HTTP requests by route and status.", Buckets: []float64{.001, .005, .02, .1, .5, 2, 10, 30}},
+		[]string{"route", "status"})}
+}
+
+// count observes each answer. The route is a pattern of the console, never a path.
+func (q *requests) count(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		defer func() {
+			route := r.Pattern
+			if route == "" {
+				route = "none"
+			}
+			q.took.WithLabelValues(route, strconv.Itoa(answer.status)).Observe(time.Since(began).Seconds())
+		}()
+		next.ServeHTTP(answer, r)
+	})
+}
+
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// registerRuntime adds the metrics of the Go runtime and of the process.
+func registerRuntime(registry *prometheus.Registry) {
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 }

@@ -1,78 +1,201 @@
 package console
 
 import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
 	"embed"
-	"errors"
+	"encoding/hex"
+	"fmt"
 	"html/template"
 	"net/http"
-	"strings"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
 	"time"
-
-	"go.uber.org/zap"
 
 	"concord/node"
 )
 
-//go:embed page/*.html
+//go:embed page
 var pageFiles embed.FS
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") },
-	"percent": func(f float64) int { return int(f*100 + 0.5) },
-	"words":   func(s any) string { return strings.ReplaceAll(toString(s), "_", " ") },
-}).ParseFS(pageFiles, "page/*.html"))
-
-func toString(s any) string {
-	switch v := s.(type) {
-	case node.State:
-		return string(v)
-	case node.Verdict:
-		return string(v)
-	case string:
-		return v
+// pages are the templates in each language.
+var pages = func() map[string]*template.Template {
+	byLanguage := map[string]*template.Template{}
+	for language, words := range phrases {
+		byLanguage[language] = template.Must(template.New("").Funcs(template.FuncMap{
+			"T": words.say, "event": words.event,
+			"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+			"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+			"more":    func(n, shown int) int { return n - shown },
+			"day":     func(t time.Time) string { return t.Format("2006-01-02") },
+			"percent": func(f float64) int { return int(f*100 + 0.5) },
+			"form":    func(api string, fields ...any) map[string]any { return pairsOf(append(fields, "API", api)) },
+		}).ParseFS(pageFiles, "page/*.html"))
 	}
-	return ""
+	return byLanguage
+}()
+
+// pairsOf makes a map of keys and values, for a template that takes several.
+func pairsOf(fields []any) map[string]any {
+	m := map[string]any{}
+	for i := 0; i+1 < len(fields); i += 2 {
+		m[fmt.Sprint(fields[i])] = fields[i+1]
+	}
+	return m
 }
 
-func (c *Console) casesPage(w http.ResponseWriter, r *http.Request) {
-	filter, err := filterOf(r)
+func (c *Console) routePages(mux *http.ServeMux) {
+	for pattern, page := range map[string]struct {
+		template string
+		data     func(*http.Request) (any, error)
+	}{
+		"GET /{$}":          {"cases.html", c.casesPage},
+		"GET /cases/{id}":   {"case.html", c.casePage},
+		"GET /destinations": {"destinations.html", c.destinationsPage},
+		"GET /teaching":     {"teaching.html", c.teachingPage},
+	} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			data, err := page.data(r)
+			if err != nil {
+				c.fail(w, r, err)
+				return
+			}
+			c.show(w, r, http.StatusOK, page.template, data)
+		})
+	}
+	for _, name := range []string{"app.css", "app.js"} {
+		mux.HandleFunc("GET /static/"+name, asset(name))
+	}
+}
+
+// asset serves an embedded file, which a browser may keep while it is the same.
+func asset(name string) http.HandlerFunc {
+	data, err := pageFiles.ReadFile(path.Join("page", name))
 	if err != nil {
-		c.failPage(w, err)
-		return
+		panic(err) // it is embedded
 	}
-	views, err := c.Node.Cases(r.Context(), filter)
+	sum := sha256.Sum256(data)
+	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+		w.Header().Set("ETag", tag)
+		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(data))
+	}
+}
+
+// show writes a page in the language of the request.
+func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, page string, data any) {
+	language := languageOf(w, r)
+	var body bytes.Buffer
+	err := pages[language].ExecuteTemplate(&body, page, map[string]any{"Title": c.Title, "Language": language,
+		"Path": r.URL.Path, "Query": r.URL.Query(), "Data": data})
 	if err != nil {
-		c.failPage(w, err)
-		return
-	}
-	c.show(w, "cases.html", map[string]any{"Title": c.Title, "Cases": views, "Filter": filter, "States": node.States})
-}
-
-func (c *Console) casePage(w http.ResponseWriter, r *http.Request) {
-	view, err := c.findCase(r)
-	if err != nil {
-		c.failPage(w, err)
-		return
-	}
-	c.show(w, "case.html", map[string]any{"Title": c.Title, "Case": view})
-}
-
-func (c *Console) failPage(w http.ResponseWriter, err error) {
-	var known *httpError
-	if errors.As(err, &known) {
-		http.Error(w, known.message, known.status)
-		return
-	}
-	c.Log.Error("a page failed", zap.Error(err))
-	http.Error(w, "internal error; see the node's log", http.StatusInternalServerError)
-}
-
-func (c *Console) show(w http.ResponseWriter, page string, data any) {
-	var body strings.Builder
-	if err := pages.ExecuteTemplate(&body, page, data); err != nil {
-		c.failPage(w, err)
+		c.Log.Error("a page cannot be written: " + page)
+		http.Error(w, "internal error; see the node's log", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Write([]byte(body.String()))
+	w.Header().Add("Vary", "Accept-Language, Cookie")
+	w.WriteHeader(status)
+	w.Write(body.Bytes())
+}
+
+func (c *Console) failPage(w http.ResponseWriter, r *http.Request, status int, message string) {
+	c.show(w, r, status, "error.html", map[string]any{"Status": status, "Message": message})
+}
+
+// shownCases is how many cases a page lists when nobody asks for more.
+const shownCases = 50
+
+// casesPage lists cases: of those on a page the flagged ones first, the worst on top.
+func (c *Console) casesPage(r *http.Request) (any, error) {
+	filter, err := filterOf(r)
+	if err != nil {
+		return nil, err
+	}
+	if filter.Limit, err = limitOf(r, shownCases); err != nil {
+		return nil, err
+	}
+	views, err := c.Node.Cases(r.Context(), filter)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := c.Node.CountCases(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	next := ""
+	if len(views) == filter.Limit {
+		next = "/?" + withQuery(r.URL.Query(), "before", strconv.FormatInt(views[len(views)-1].ID, 10))
+	}
+	slices.SortStableFunc(views, func(a, b *node.CaseView) int { return cmp.Compare(urgency(b), urgency(a)) })
+	for _, v := range views {
+		slices.SortStableFunc(v.Flags, func(a, b node.Flag) int { return cmp.Compare(rank(b.Severity), rank(a.Severity)) })
+	}
+	split := slices.IndexFunc(views, func(v *node.CaseView) bool { return urgency(v) == 0 })
+	if split < 0 {
+		split = len(views)
+	}
+	return map[string]any{"Flagged": views[:split], "Others": views[split:], "Filter": filter, "States": node.States,
+		"Counts": counts, "Next": next, "First": r.URL.Query().Has("before")}, nil
+}
+
+func withQuery(q url.Values, key, value string) string {
+	q.Set(key, value)
+	return q.Encode()
+}
+
+// urgency ranks a case by its worst flag, 0 for one without; what was replaced or
+// withdrawn is never urgent.
+func urgency(v *node.CaseView) (worst int) {
+	if v.State == node.Superseded || v.State == node.Withdrawn {
+		return 0
+	}
+	for _, f := range v.Flags {
+		worst = max(worst, 1+rank(f.Severity))
+	}
+	return worst
+}
+
+// destinationView is a destination with what is on its way to it.
+type destinationView struct {
+	node.DestinationStatus
+	Waiting, Retrying, Dead int
+}
+
+// shownDeliveries bounds the deliveries of each state that a page looks at.
+const shownDeliveries = 500
+
+func (c *Console) destinationsPage(r *http.Request) (any, error) {
+	lists := map[node.DeliveryState][]caseDelivery{}
+	full := false
+	for _, state := range []node.DeliveryState{node.DeliveryDead, node.DeliveryRetrying, node.DeliveryWaiting} {
+		list, err := c.deliveriesIn(r.Context(), state, shownDeliveries)
+		if err != nil {
+			return nil, err
+		}
+		lists[state] = list
+		full = full || len(list) == shownDeliveries
+	}
+	var views []destinationView
+	for _, d := range c.Node.DestinationStatuses() {
+		to := func(state node.DeliveryState) (n int) {
+			for _, delivery := range lists[state] {
+				if delivery.Destination == d.Name {
+					n++
+				}
+			}
+			return n
+		}
+		views = append(views, destinationView{d, to(node.DeliveryWaiting), to(node.DeliveryRetrying), to(node.DeliveryDead)})
+	}
+	var peers []Peer
+	if c.Peers != nil {
+		peers = c.Peers()
+	}
+	return map[string]any{"Destinations": views, "Dead": lists[node.DeliveryDead], "Retrying": lists[node.DeliveryRetrying],
+		"Peers": peers, "Full": full, "Most": shownDeliveries}, nil
 }

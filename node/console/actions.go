@@ -1,0 +1,112 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"concord/node"
+)
+
+// judgeNow ends the quiet timer of a case; the answer is the case as it is then.
+func (c *Console) judgeNow(r *http.Request) (any, error) {
+	id, err := number("a case ID", r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Node.JudgeNow(r.Context(), id); err != nil {
+		return nil, conflict(err)
+	}
+	return c.findCase(r)
+}
+
+// chooseStudy joins a case to a study; the answer is the case as it is then.
+func (c *Console) chooseStudy(r *http.Request) (any, error) {
+	id, err := number("a case ID", r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	var body struct {
+		StudyUID string `json:"study_uid"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return nil, err
+	}
+	if body.StudyUID == "" {
+		return nil, &httpError{http.StatusBadRequest, "study_uid is empty"}
+	}
+	if err := c.Node.ChooseStudy(r.Context(), id, body.StudyUID); err != nil {
+		return nil, conflict(err)
+	}
+	return c.findCase(r)
+}
+
+// caseDelivery is a delivery outside its case.
+type caseDelivery struct {
+	node.Delivery
+	Case int64 `json:"case"`
+}
+
+var deliveryStates = []node.DeliveryState{node.DeliveryDead, node.DeliveryWaiting, node.DeliveryRetrying, node.DeliverySent}
+
+// deliveries lists those in one state, oldest first.
+func (c *Console) deliveries(r *http.Request) (any, error) {
+	state := node.DeliveryState(r.URL.Query().Get("state"))
+	if !slices.Contains(deliveryStates, state) {
+		return nil, &httpError{http.StatusBadRequest, "state must be one of " + joined(deliveryStates)}
+	}
+	limit, err := limitOf(r, defaultPage)
+	if err != nil {
+		return nil, err
+	}
+	list, err := c.deliveriesIn(r.Context(), state, limit)
+	return map[string]any{"deliveries": list}, err
+}
+
+func (c *Console) deliveriesIn(ctx context.Context, state node.DeliveryState, limit int) ([]caseDelivery, error) {
+	list := []caseDelivery{}
+	err := c.Node.Index.View(ctx, func(tx node.Tx) error {
+		found, err := tx.Deliveries(state, limit)
+		for _, d := range found {
+			list = append(list, caseDelivery{d, d.CaseID})
+		}
+		return err
+	})
+	return list, err
+}
+
+// resend queues a result that was given up; the answer is the delivery.
+func (c *Console) resend(r *http.Request) (any, error) {
+	id, err := number("a delivery ID", r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Node.Resend(r.Context(), id); err != nil {
+		return nil, conflict(err)
+	}
+	var queued *node.Delivery
+	err = c.Node.Index.View(r.Context(), func(tx node.Tx) (err error) {
+		queued, err = tx.Delivery(id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return caseDelivery{*queued, queued.CaseID}, nil
+}
+
+func (c *Console) destinations(*http.Request) (any, error) {
+	return map[string]any{"destinations": c.Node.DestinationStatuses()}, nil
+}
+
+// switchDestination pauses or resumes; the answer is all destinations.
+func (c *Console) switchDestination(r *http.Request) (any, error) {
+	change := map[string]func(context.Context, string) error{"pause": c.Node.Pause, "resume": c.Node.Resume}[r.PathValue("action")]
+	if change == nil {
+		return nil, &node.NotFoundError{What: "such action; a destination can pause and resume"}
+	}
+	if err := change(r.Context(), r.PathValue("name")); err != nil {
+		return nil, err
+	}
+	return c.destinations(r)
+}
