@@ -133,7 +133,11 @@ func (d *layout) label(text string, tokens []token, ids []int32, i int, ln line)
 			continue
 		}
 		if v, n := d.lex.headings.longest(ids[j:colon], tokens[j:colon]); n > 0 && (j == 0 || j+n == colon) && d.lex.sections[v] != signature {
-			return d.knownHeading(tokens, v, colon+1), colon + 1
+			h := d.knownHeading(tokens, v, colon+1)
+			if j > 0 && h.name == "technique" {
+				h.start = tokens[0].start // 'XR CHEST 2 VIEWS:' says what was examined
+			}
+			return h, colon + 1
 		}
 	}
 	if !allUpper(tokens[:colon]) {
