@@ -36,6 +36,7 @@ type Delivery struct {
 	UID         string        `json:"uid"` // SOP Instance UID or MSH-10
 	State       DeliveryState `json:"state"`
 	Attempts    int           `json:"attempts"`
+	Refusals    int           `json:"refusals"` // how many of them the peer refused
 	Detail      string        `json:"detail"`
 	At          time.Time     `json:"at"`
 	Payload     []byte        `json:"-"`
@@ -67,7 +68,7 @@ type Sender interface {
 // seconds will not change.
 type RefusedError struct {
 	Detail   string // the peer's answer and what to do
-	Attempts int    // tries after which to give up; 1: at once
+	Attempts int    // refusals after which to give up; 1: at once
 }
 
 func (e *RefusedError) Error() string { return e.Detail }
@@ -79,9 +80,9 @@ func retryDelay(attempts int) time.Duration {
 
 // nextTry says whether a failed delivery is tried again, and when. A peer that
 // is away is tried for ever; one that refuses, as often as its answer allows.
-func nextTry(attempts int, err error) (wait time.Duration, again bool) {
+func nextTry(attempts, refusals int, err error) (wait time.Duration, again bool) {
 	var refused *RefusedError
-	if errors.As(err, &refused) && attempts >= refused.Attempts {
+	if errors.As(err, &refused) && refusals >= refused.Attempts {
 		return 0, false
 	}
 	return retryDelay(attempts), true

@@ -12,21 +12,22 @@ func TestNextTry(t *testing.T) {
 	refused := fmt.Errorf("send: %w", &RefusedError{Detail: "MSA-1 AE", Attempts: 5})
 	final := &RefusedError{Detail: "MSA-1 AR", Attempts: 1}
 	for _, c := range []struct {
-		attempts int
-		err      error
-		wait     time.Duration
-		again    bool
+		attempts, refusals int
+		err                error
+		wait               time.Duration
+		again              bool
 	}{
-		{1, away, time.Second, true},
-		{4, away, 8 * time.Second, true},
-		{5000, away, 5 * time.Minute, true}, // a peer that is away is never given up
-		{4, refused, 8 * time.Second, true},
-		{5, refused, 0, false},
-		{1, final, 0, false},
+		{1, 0, away, time.Second, true},
+		{4, 0, away, 8 * time.Second, true},
+		{5000, 4, away, 5 * time.Minute, true}, // a peer that is away is never given up
+		{4, 4, refused, 8 * time.Second, true},
+		{5, 5, refused, 0, false},
+		{17, 1, refused, 5 * time.Minute, true}, // it was away before
+		{1, 1, final, 0, false},
 	} {
-		wait, again := nextTry(c.attempts, c.err)
+		wait, again := nextTry(c.attempts, c.refusals, c.err)
 		if wait != c.wait || again != c.again {
-			t.Errorf("nextTry(%d, %v) = %v, %v; want %v, %v", c.attempts, c.err, wait, again, c.wait, c.again)
+			t.Errorf("nextTry(%d, %d, %v) = %v, %v; want %v, %v", c.attempts, c.refusals, c.err, wait, again, c.wait, c.again)
 		}
 	}
 }

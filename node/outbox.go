@@ -168,7 +168,7 @@ func (n *Node) Resend(ctx context.Context, deliveryID int64) error {
 			return &InputError{fmt.Sprintf("delivery %d is %s; only one that was given up can be sent again", d.ID, d.State)}
 		}
 		now := time.Now()
-		d.State, d.At = DeliveryWaiting, now
+		d.State, d.Refusals, d.At = DeliveryWaiting, 0, now
 		if err := tx.PutDelivery(d); err != nil {
 			return err
 		}

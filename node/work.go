@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -202,7 +203,10 @@ func (n *Node) deliver(ctx context.Context, to *outlet, job *Job) error {
 		return n.delivered(ctx, job, d)
 	}
 	d.Detail = sendErr.Error()
-	wait, again := nextTry(job.Attempts, sendErr)
+	if errors.As(sendErr, new(*RefusedError)) {
+		d.Refusals++
+	}
+	wait, again := nextTry(job.Attempts, d.Refusals, sendErr)
 	if again {
 		return n.deliverLater(ctx, job, d, wait)
 	}

@@ -38,6 +38,10 @@ var (
 	deadDesc       = describe("results_dead_total", "Results given up.")
 	judgingDesc    = describe("judging_seconds", "Time from a case's images and text to its verdicts.")
 	sendingDesc    = describe("sending_seconds", "Time of one try of a delivery, until the peer's answer.")
+	removedDesc    = describe("objects_removed_total", "Objects removed by retention.")
+	freedDesc      = describe("object_bytes_removed_total", "Bytes of objects removed by retention.")
+	diskDesc       = describe("disk_used_ratio", "Used share of the disk that holds the objects.")
+	refusingDesc   = describe("refusing", "1 while objects and messages are refused because the disk is full.")
 	casesDesc      = describe("cases", "Cases by state.", "state")
 	pausedDesc     = describe("destination_paused", "1 while a person holds the results of a destination back.", "destination")
 )
@@ -53,6 +57,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		refusedDesc: s.ObjectsRefused.Load(), messagesDesc: s.Messages.Load(), quarantineDesc: s.MessagesQuarantined.Load(),
 		judgedDesc: s.CasesJudged.Load(), flagsDesc: s.Flags.Load(), deliveredDesc: s.Delivered.Load(),
 		retriedDesc: s.DeliveriesRetried.Load(), deadDesc: s.DeliveriesDead.Load(),
+		removedDesc: s.ObjectsRemoved.Load(), freedDesc: s.BytesRemoved.Load(),
 	} {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value))
 	}
@@ -67,7 +72,22 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(pausedDesc, prometheus.GaugeValue, paused, d.Name)
 	}
+	c.collectDisk(ch)
 	c.collectCases(ch)
+}
+
+func (c *collector) collectDisk(ch chan<- prometheus.Metric) {
+	used, err := c.node.Objects.Usage()
+	if err != nil {
+		c.log.Warn("cannot measure the disk for the metrics", zap.Error(err))
+		return
+	}
+	refusing := 0.0
+	if c.node.Ready() != nil {
+		refusing = 1
+	}
+	ch <- prometheus.MustNewConstMetric(diskDesc, prometheus.GaugeValue, used)
+	ch <- prometheus.MustNewConstMetric(refusingDesc, prometheus.GaugeValue, refusing)
 }
 
 func (c *collector) collectCases(ch chan<- prometheus.Metric) {

@@ -435,7 +435,7 @@ func testDeliveries(t *testing.T, index node.Index) {
 		sr.CaseID, oru.CaseID = c.ID, c.ID
 		return errors.Join(err, tx.AddDelivery(sr), tx.AddDelivery(oru))
 	})
-	sr.State, sr.Attempts, sr.Detail, sr.At = node.DeliveryRetrying, 2, "A700", day.Add(time.Minute)
+	sr.State, sr.Attempts, sr.Refusals, sr.Detail, sr.At = node.DeliveryRetrying, 2, 1, "A700", day.Add(time.Minute)
 	changed := *sr
 	changed.Payload, changed.UID = nil, "another" // neither may change any more
 	update(t, index, func(tx node.Tx) error { return tx.PutDelivery(&changed) })

@@ -6,17 +6,17 @@ import (
 	"concord/node"
 )
 
-const deliveryColumns = `id, case_id, destination, kind, uid, state, attempts, detail, at`
+const deliveryColumns = `id, case_id, destination, kind, uid, state, attempts, refusals, detail, at`
 
 func deliveryFields(d *node.Delivery, at *int64) []any {
-	return []any{&d.ID, &d.CaseID, &d.Destination, &d.Kind, &d.UID, &d.State, &d.Attempts, &d.Detail, at}
+	return []any{&d.ID, &d.CaseID, &d.Destination, &d.Kind, &d.UID, &d.State, &d.Attempts, &d.Refusals, &d.Detail, at}
 }
 
 // AddDelivery enters a delivery and sets its ID.
 func (t *tx) AddDelivery(d *node.Delivery) error {
-	id, err := one(t, scanColumn[int64], `INSERT INTO deliveries (case_id, destination, kind, uid, state, attempts, detail, at, payload)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
-		d.CaseID, d.Destination, string(d.Kind), d.UID, string(d.State), d.Attempts, d.Detail, toMillis(d.At), blob(d.Payload))
+	id, err := one(t, scanColumn[int64], `INSERT INTO deliveries (case_id, destination, kind, uid, state, attempts, refusals, detail, at, payload)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`,
+		d.CaseID, d.Destination, string(d.Kind), d.UID, string(d.State), d.Attempts, d.Refusals, d.Detail, toMillis(d.At), blob(d.Payload))
 	if err != nil {
 		return failed("add delivery", err)
 	}
@@ -24,10 +24,10 @@ func (t *tx) AddDelivery(d *node.Delivery) error {
 	return nil
 }
 
-// PutDelivery stores state, attempts, detail and time; the rest never changes.
+// PutDelivery stores state, attempts, refusals, detail and time; the rest never changes.
 func (t *tx) PutDelivery(d *node.Delivery) error {
-	n, err := t.exec(`UPDATE deliveries SET state = $1, attempts = $2, detail = $3, at = $4 WHERE id = $5`,
-		string(d.State), d.Attempts, d.Detail, toMillis(d.At), d.ID)
+	n, err := t.exec(`UPDATE deliveries SET state = $1, attempts = $2, refusals = $3, detail = $4, at = $5 WHERE id = $6`,
+		string(d.State), d.Attempts, d.Refusals, d.Detail, toMillis(d.At), d.ID)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("delivery %d is not in the index", d.ID)
 	}
