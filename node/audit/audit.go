@@ -44,11 +44,11 @@ const (
 type Config struct {
 	Address   string // host:port of the audit repository; customary ports are 6514 (TLS) and 514 (UDP)
 	Transport Transport
-	TLSConfig *tls.Config // of TLS; nil: the system's authorities, no client certificate
-	DataDir   string      // folder of the spool
-	MaxSpool  int64       // bytes that may wait for the repository
-	AETitle   string      // of this node
-	Site      string      // AuditEnterpriseSiteID
+	TLSConfig func() (*tls.Config, error) // of TLS, asked for each connection; nil: the system's authorities, no client certificate
+	DataDir   string                      // folder of the spool
+	MaxSpool  int64                       // bytes that may wait for the repository
+	AETitle   string                      // of this node
+	Site      string                      // AuditEnterpriseSiteID
 	Log       *zap.Logger
 }
 
@@ -64,6 +64,7 @@ type Recorder struct {
 	sender *sender
 	now    func() time.Time
 
+	alerts  alertLimit
 	failing atomic.Int64 // messages dropped since the last that was kept
 	stop    context.CancelFunc
 	done    chan struct{}
@@ -113,16 +114,23 @@ func (r *Recorder) start() {
 
 func dialer(c Config) func(context.Context) (net.Conn, error) {
 	if c.Transport == TLS {
-		config := &tls.Config{}
-		if c.TLSConfig != nil {
-			config = c.TLSConfig.Clone()
-		}
-		config.MinVersion = tls.VersionTLS12 // PS3.15 A.6
-		d := tls.Dialer{Config: config}
-		return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "tcp", c.Address) }
+		return func(ctx context.Context) (net.Conn, error) { return dialTLS(ctx, c) }
 	}
 	var d net.Dialer
 	return func(ctx context.Context) (net.Conn, error) { return d.DialContext(ctx, "udp", c.Address) }
+}
+
+func dialTLS(ctx context.Context, c Config) (net.Conn, error) {
+	config := &tls.Config{}
+	if c.TLSConfig != nil {
+		given, err := c.TLSConfig()
+		if err != nil {
+			return nil, err
+		}
+		config = given.Clone()
+	}
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12) // PS3.15 A.6
+	return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", c.Address)
 }
 
 // Close sends what it can until ctx ends; the rest stays in the spool for the

@@ -2,6 +2,8 @@ package audit
 
 import (
 	"encoding/base64"
+	"fmt"
+	"sync"
 	"time"
 )
 
@@ -135,14 +137,50 @@ func (r *Recorder) Query(by Peer, path, query string) {
 		object{ID: text(path, maxTitle), TypeCode: typeSystem, Role: roleReport, IDType: uri, Query: &encoded})
 }
 
+// maxAlerts a minute say enough of one who knocks all the time, and leave the
+// spool to the other events.
+const maxAlerts = 60
+
 // NodeAuthenticationFailed is a security alert (110113, PS3.15 A.5.3.11): a
 // peer was turned away. The description is free text, without patient data.
+// Of more than 60 alerts in a minute only the number is recorded, in the next.
 func (r *Recorder) NodeAuthenticationFailed(peer Peer, description string) {
 	if r == nil {
 		return
 	}
+	unrecorded, ok := r.alerts.admit(r.now())
+	if !ok {
+		return
+	}
+	if unrecorded > 0 {
+		description = fmt.Sprintf("%s (%d alerts before this one came too fast to be recorded)", clip(description, maxDescription/2), unrecorded)
+	}
 	performing := peer.participant(false)
 	r.alert(nodeAuthentication, SeriousFailure, peer.nodeID(), description, r.self(false), performing)
+}
+
+// alertLimit bounds the alerts of a minute.
+type alertLimit struct {
+	mu         sync.Mutex
+	minute     time.Time // its begin
+	alerts     int       // in the minute
+	unrecorded int       // since the last that was recorded
+}
+
+// admit tells whether an alert may be recorded, and how many were not before.
+func (l *alertLimit) admit(now time.Time) (unrecorded int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.minute) >= time.Minute {
+		l.minute, l.alerts = now, 0
+	}
+	if l.alerts == maxAlerts {
+		l.unrecorded++
+		return 0, false
+	}
+	l.alerts++
+	unrecorded, l.unrecorded = l.unrecorded, 0
+	return unrecorded, true
 }
 
 func (p Peer) nodeID() string {

@@ -326,6 +326,27 @@ func TestIntakeOfALongAssociation(t *testing.T) {
 	}
 }
 
+// One who knocks all the time fills no spool, and how often he did is told.
+func TestAlertsAreBounded(t *testing.T) {
+	r := recorder(t)
+	now := r.now()
+	r.now = func() time.Time { return now }
+	for range maxAlerts + 40 {
+		r.NodeAuthenticationFailed(pacs, "unknown calling AE")
+	}
+	if n := len(spooled(t, r)); n != maxAlerts {
+		t.Errorf("%d alerts in a minute", n)
+	}
+	now = now.Add(time.Minute)
+	r.NodeAuthenticationFailed(pacs, "unknown calling AE")
+	r.NodeAuthenticationFailed(pacs, "unknown calling AE")
+	messages := spooled(t, r)[maxAlerts:]
+	if len(messages) != 2 || !strings.Contains(messages[0], base64Of("unknown calling AE (40 alerts before this one came too fast to be recorded)")) ||
+		!strings.Contains(messages[1], base64Of("unknown calling AE")) {
+		t.Errorf("%q", messages)
+	}
+}
+
 func TestNilRecorder(t *testing.T) {
 	var r *Recorder
 	for _, tt := range events {

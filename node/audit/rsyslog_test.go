@@ -98,7 +98,7 @@ func TestRsyslog(t *testing.T) {
 	for _, tt := range []struct {
 		transport Transport
 		config    string
-		tls       *tls.Config
+		tls       func() (*tls.Config, error)
 	}{
 		{TLS, rsyslogTLS, clientConfig(t, a)},
 		{UDP, rsyslogUDP, nil},

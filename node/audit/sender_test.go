@@ -212,9 +212,9 @@ func closeRecorder(t *testing.T, r *Recorder) {
 	}
 }
 
-// alert records event n.
-func alert(r *Recorder, n int) {
-	r.NodeAuthenticationFailed(Peer{AETitle: fmt.Sprintf("AE%04d", n), Address: "192.0.2.1"}, "unknown calling AE")
+// note records event n.
+func note(r *Recorder, n int) {
+	r.BeginTransferring(Peer{AETitle: fmt.Sprintf("AE%04d", n), Address: "192.0.2.1"}, patient, ct)
 }
 
 // missing returns which of the events 0 to n-1 are in no message.
@@ -238,8 +238,12 @@ func tlsListener(t *testing.T, address string, a *authority) net.Listener {
 	return l
 }
 
-func clientConfig(t *testing.T, a *authority) *tls.Config {
-	return &tls.Config{RootCAs: a.pool, Certificates: []tls.Certificate{a.issue(t, "concord")}}
+func clientConfig(t *testing.T, a *authority) func() (*tls.Config, error) {
+	return always(&tls.Config{RootCAs: a.pool, Certificates: []tls.Certificate{a.issue(t, "concord")}})
+}
+
+func always(c *tls.Config) func() (*tls.Config, error) {
+	return func() (*tls.Config, error) { return c, nil }
 }
 
 // Over mutual TLS everything arrives once, in order, and nothing stays behind.
@@ -250,7 +254,7 @@ func TestTLS(t *testing.T) {
 	r := open(t, Config{Address: repo.listener.Addr().String(), Transport: TLS, TLSConfig: clientConfig(t, a), DataDir: dir})
 	r.ApplicationStarted()
 	for n := range 200 {
-		alert(r, n)
+		note(r, n)
 	}
 	r.ApplicationStopped()
 	closeRecorder(t, r)
@@ -285,7 +289,7 @@ func TestTLSRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			repo := startRepository(t, tlsListener(t, "127.0.0.1:0", a), 0)
 			core, logs := observer.New(zapcore.InfoLevel)
-			r := open(t, Config{Address: repo.listener.Addr().String(), Transport: TLS, TLSConfig: tt.config, Log: zap.New(core)})
+			r := open(t, Config{Address: repo.listener.Addr().String(), Transport: TLS, TLSConfig: always(tt.config), Log: zap.New(core)})
 			r.ApplicationStarted()
 			await(t, "three tries", func() bool { return repo.connections.Load() >= 3 })
 			closeRecorder(t, r)
@@ -310,7 +314,7 @@ func TestReconnect(t *testing.T) {
 	repo := startRepository(t, tlsListener(t, "127.0.0.1:0", a), 3)
 	r := open(t, Config{Address: repo.listener.Addr().String(), Transport: TLS, TLSConfig: clientConfig(t, a)})
 	for n := range 100 {
-		alert(r, n)
+		note(r, n)
 	}
 	await(t, "all messages", func() bool { return len(missing(repo.received(), 100)) == 0 })
 	closeRecorder(t, r)
@@ -331,7 +335,7 @@ func TestRepositoryComesBack(t *testing.T) {
 	core, logs := observer.New(zapcore.InfoLevel)
 	r := open(t, Config{Address: address, Transport: TLS, TLSConfig: clientConfig(t, a), Log: zap.New(core)})
 	for n := range 20 {
-		alert(r, n)
+		note(r, n)
 	}
 	await(t, "a failed try", func() bool { return logs.FilterMessageSnippet("cannot be reached").Len() > 0 })
 	if r.Waiting() == 0 {
@@ -358,7 +362,7 @@ func TestFullSpool(t *testing.T) {
 	l.Close()
 	r := open(t, Config{Address: address, Transport: TLS, TLSConfig: clientConfig(t, a), MaxSpool: 8 << 10})
 	for n := range 50 {
-		alert(r, n)
+		note(r, n)
 	}
 	kept, dropped := int(r.Stats.Recorded.Load()), int(r.Stats.Dropped.Load())
 	if kept+dropped != 50 || kept == 0 || dropped == 0 {
@@ -390,7 +394,7 @@ func TestUDP(t *testing.T) {
 	core, logs := observer.New(zapcore.InfoLevel)
 	r := open(t, Config{Address: address, Transport: UDP, Log: zap.New(core)})
 	for n := range 20 {
-		alert(r, n)
+		note(r, n)
 	}
 	await(t, "a failed try", func() bool { return logs.FilterMessageSnippet("cannot be reached").Len() > 0 })
 	conn, err := net.ListenPacket("udp", address)
@@ -409,7 +413,7 @@ func TestUDP(t *testing.T) {
 		got = append(got, string(buf[:n]))
 	}
 	closeRecorder(t, r)
-	if !strings.HasPrefix(got[0], "<84>1 ") || r.Waiting() != 0 {
+	if !strings.HasPrefix(got[0], "<85>1 ") || r.Waiting() != 0 {
 		t.Errorf("%d bytes wait; first: %s", r.Waiting(), got[0])
 	}
 }
@@ -420,7 +424,7 @@ func TestKilled(t *testing.T) {
 	if dir := os.Getenv("AUDIT_TEST_DIR"); dir != "" { // the process that will be killed
 		r := open(t, Config{Address: "127.0.0.1:1", Transport: TLS, DataDir: dir})
 		for n := range events {
-			alert(r, n)
+			note(r, n)
 		}
 		fmt.Println("recorded")
 		select {}
@@ -465,7 +469,7 @@ func TestConcurrent(t *testing.T) {
 	for g := range 8 {
 		running.Go(func() {
 			for n := range 25 {
-				alert(r, 25*g+n)
+				note(r, 25*g+n)
 			}
 		})
 	}
