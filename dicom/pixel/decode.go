@@ -1,8 +1,7 @@
 package pixel
 
 import (
-	"errors"
-
+	"concord/dicom"
 	"concord/dicom/pixel/codec"
 )
 
@@ -17,20 +16,37 @@ func (m *Image) checkSyntax() error {
 	return nil
 }
 
-// decode turns the bytes of one encapsulated frame into native samples.
-func (m *Image) decode(data []byte) (frame, error) {
-	format := codec.Format{Syntax: m.syntax.UID, Rows: m.rows, Columns: m.columns, Samples: m.samples,
-		BitsAllocated: m.bitsAllocated, BitsStored: m.bitsStored, Signed: m.signed, Planar: m.planar, Photometric: m.photometric}
-	f := m.newFrame(format.Size())
-	layout, err := codec.Decode(&format, data, f.data)
+// decodeFrame lets a worker decode the frame in the given fragments. The
+// samples are the worker's memory, so it is busy until the frame is released.
+func (m *Image) decodeFrame(fragments []dicom.Span) (frame, error) {
+	var length int64
+	for _, s := range fragments {
+		length += s.Length
+	}
+	switch {
+	case length > maxFrame:
+		return frame{}, failf(TooLarge, "a compressed frame of %d bytes has more than %d MiB", length, maxFrame>>20)
+	case length == 0:
+		return frame{}, failf(Truncated, "the frame has no bytes")
+	}
+	w, err := workers.acquire()
 	if err != nil {
-		f.release()
-		var e *codec.Error
-		if errors.As(err, &e) {
-			return frame{}, failf(Code(e.Code), "%s", e.Reason)
-		}
 		return frame{}, err
 	}
-	f.bigEndian, f.planar, f.photometric = false, layout.Planar, layout.Photometric
-	return f, nil
+	at := int64(0)
+	for _, s := range fragments {
+		if err := m.read(w.memory[at:at+s.Length], s.Offset); err != nil {
+			w.release()
+			return frame{}, err
+		}
+		at += s.Length
+	}
+	format := codec.Format{Syntax: m.syntax.UID, Rows: m.rows, Columns: m.columns, Samples: m.samples,
+		BitsAllocated: m.bitsAllocated, BitsStored: m.bitsStored, Signed: m.signed, Planar: m.planar, Photometric: m.photometric}
+	layout, err := w.decode(&format, int(length))
+	if err != nil {
+		w.release()
+		return frame{}, err
+	}
+	return frame{data: w.memory[maxFrame:][:format.Size()], planar: layout.Planar, photometric: layout.Photometric, worker: w}, nil
 }

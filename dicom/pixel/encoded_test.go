@@ -94,7 +94,8 @@ func pictureOf(t *testing.T, name string) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return f.data
+		defer f.release()
+		return bytes.Clone(f.data)
 	}
 	picture, err := m.Frame(1, Window{})
 	if err != nil {

@@ -13,6 +13,7 @@ const (
 	Truncated   Code = "truncated"   // bytes of the frame are missing
 	Malformed   Code = "malformed"   // attributes or compressed bytes contradict each other
 	Unsupported Code = "unsupported" // valid, but a form that is not read
+	Decoder     Code = "decoder"     // the decoder died of the frame or took too long
 	TooLarge    Code = "too_large"   // a frame beyond what is ever decoded
 )
 

@@ -17,6 +17,7 @@ type frame struct {
 	planar      bool   // all of one sample, then all of the next
 	photometric string // of data: a decoder may have converted it
 	buffer      *[]byte
+	worker      *worker // whose memory data is
 }
 
 // buffers holds frame-sized buffers for the next frame.
@@ -35,6 +36,9 @@ func (f frame) release() {
 	if f.buffer != nil {
 		buffers.Put(f.buffer)
 	}
+	if f.worker != nil {
+		f.worker.release()
+	}
 }
 
 // frame reads and decodes frame n.
@@ -42,23 +46,7 @@ func (m *Image) frame(n int) (frame, error) {
 	if !m.pixels.Encapsulated {
 		return m.nativeFrame(n)
 	}
-	var length int64
-	for _, s := range m.spans[n-1] {
-		length += s.Length
-	}
-	if length > maxFrame {
-		return frame{}, failf(TooLarge, "a compressed frame of %d bytes has more than %d MiB", length, maxFrame>>20)
-	}
-	f := m.newFrame(length)
-	defer f.release()
-	at := int64(0)
-	for _, s := range m.spans[n-1] {
-		if err := m.read(f.data[at:at+s.Length], s.Offset); err != nil {
-			return frame{}, err
-		}
-		at += s.Length
-	}
-	return m.decode(f.data)
+	return m.decodeFrame(m.spans[n-1])
 }
 
 func (m *Image) read(p []byte, offset int64) error {

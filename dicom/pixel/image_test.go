@@ -24,7 +24,7 @@ func TestOpenRefuses(t *testing.T) {
 		reason       string
 	}{
 		{"no pixels", dicom.ExplicitVRLittleEndian, whole.with(attributes{dicom.PixelDataTag: nil, dicom.SOPClassUID: dicom.BasicTextSRStorage}), NoPixels, "Basic Text SR Storage"},
-		{"JPEG 2000", dicom.JPEG2000Lossless, encapsulated, Syntax, "cannot decode transfer syntax JPEG 2000 Image Compression (Lossless Only) (1.2.840.10008.1.2.4.90) yet"},
+		{"JPEG XL", "1.2.840.10008.1.2.4.110", encapsulated, Syntax, "cannot decode transfer syntax JPEG XL Lossless (1.2.840.10008.1.2.4.110) yet"},
 		{"unknown syntax", "1.2.3.4", encapsulated, Syntax, "unknown transfer syntax (1.2.3.4)"},
 		{"video", "1.2.840.10008.1.2.4.102", encapsulated, Video, "video (MPEG-4"},
 		{"native in RLE", dicom.RLELossless, whole, Malformed, "must come in fragments"},

@@ -213,11 +213,14 @@ func (m *Image) isPadding(t *testing.T, n int) func(i int) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer f.release()
 	cells := m.unpack(f)
-	return func(i int) bool {
+	padding := make([]bool, m.rows*m.columns)
+	for i := range padding {
 		v := m.stored(cells, i)
-		return v >= m.padding.low && v <= m.padding.high
+		padding[i] = v >= m.padding.low && v <= m.padding.high
 	}
+	return func(i int) bool { return padding[i] }
 }
 
 func compare(picture image.Image, other *pnm, left func(i int) bool) difference {

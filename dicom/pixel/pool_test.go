@@ -1,0 +1,196 @@
+package pixel
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"concord/dicom"
+	"concord/dicom/pixel/codec"
+)
+
+// rleFormat and rleFrame are a frame of 2 × 2 pixels.
+var (
+	rleFormat = codec.Format{Syntax: dicom.RLELossless, Rows: 2, Columns: 2, Samples: 1, BitsAllocated: 8, BitsStored: 8, Photometric: "MONOCHROME2"}
+	rleFrame  = append(append([]byte{1, 0, 0, 0, 64, 0, 0, 0}, make([]byte, 56)...), 3, 1, 2, 3, 4)
+)
+
+// decodeRLE lets a worker of the pool decode rleFrame and checks the samples.
+func decodeRLE(p *pool, meddle func(*worker)) error {
+	w, err := p.acquire()
+	if err != nil {
+		return err
+	}
+	defer w.release()
+	if meddle != nil {
+		meddle(w)
+	}
+	copy(w.memory, rleFrame)
+	if _, err := w.decode(&rleFormat, len(rleFrame)); err != nil {
+		return err
+	}
+	if got := w.memory[maxFrame:][:4]; !bytes.Equal(got, []byte{1, 2, 3, 4}) {
+		return fmt.Errorf("samples %v", got)
+	}
+	return nil
+}
+
+// TestWorkerDies: whatever ends a worker costs one frame, and the next frame
+// has a fresh one.
+func TestWorkerDies(t *testing.T) {
+	signal := func(s unix.Signal) func(*worker) {
+		return func(w *worker) {
+			if err := unix.Kill(w.cmd.Process.Pid, s); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		meddle func(*worker)
+		reason string
+	}{
+		"killed":      {signal(unix.SIGKILL), "died"},
+		"crashed":     {signal(unix.SIGSEGV), "died"},
+		"hangs":       {signal(unix.SIGSTOP), "not decoded within"},
+		"talks trash": {func(w *worker) { w.socket.Write([]byte("{")) }, "died"}, //nolint:errcheck // the decode shows it
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPool(1)
+			p.deadline = func(int64) time.Duration { return 300 * time.Millisecond }
+			defer p.end()
+			if err := decodeRLE(p, nil); err != nil {
+				t.Fatal(err)
+			}
+			err := decodeRLE(p, c.meddle)
+			if codeOf(err) != Decoder || !strings.Contains(err.Error(), c.reason) {
+				t.Errorf("got %v", err)
+			}
+			p.deadline = frameTime
+			if err := decodeRLE(p, nil); err != nil {
+				t.Errorf("the next frame: %v", err)
+			}
+		})
+	}
+}
+
+// TestWorkerMemory: a frame that needs more than its worker may have costs that
+// frame.
+func TestWorkerMemory(t *testing.T) {
+	p := newPool(1)
+	defer p.end()
+	w, err := p.acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.release()
+	// A progressive JPEG of 10000 × 10000 pixels needs 400 MB of coefficients.
+	w.memory[0], w.memory[1] = 0xFF, 0xD8
+	header := []byte{0xFF, 0xC2, 0, 11, 8, 0x27, 0x10, 0x27, 0x10, 1, 1, 0x11, 0}
+	copy(w.memory[2:], header)
+	format := codec.Format{Syntax: dicom.JPEGBaseline, Rows: 10000, Columns: 10000, Samples: 1, BitsAllocated: 8, BitsStored: 8}
+	limit := frameMemory(1 << 20)
+	_, err = w.ask(job{Format: format, Length: 8 << 20, Limit: time.Minute}, limit, time.Minute)
+	w.retired = true
+	if err == nil {
+		t.Error("the worker outlived its memory")
+	}
+}
+
+// TestSandbox: a worker that has worked is confined.
+func TestSandbox(t *testing.T) {
+	p := newPool(1)
+	defer p.end()
+	if err := decodeRLE(p, nil); err != nil {
+		t.Fatal(err)
+	}
+	err := decodeRLE(p, func(w *worker) {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"NoNewPrivs:\t1", "Seccomp:\t2"} {
+			if !strings.Contains(string(status), line) {
+				t.Errorf("%q is not in\n%s", line, status)
+			}
+		}
+		files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", w.cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			target, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", w.cmd.Process.Pid, f.Name()))
+			if target != "/dev/null" && !strings.HasPrefix(target, "socket:") && !strings.HasPrefix(target, "/memfd:") &&
+				!strings.HasPrefix(target, "anon_inode:") {
+				t.Errorf("the worker holds %s", target)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPoolBounds: many frames at once share few workers.
+func TestPoolBounds(t *testing.T) {
+	p := newPool(2)
+	defer p.end()
+	pids := sync.Map{}
+	var group sync.WaitGroup
+	for range 40 {
+		group.Go(func() {
+			if err := decodeRLE(p, func(w *worker) { pids.Store(w.cmd.Process.Pid, true) }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	count := 0
+	pids.Range(func(any, any) bool { count++; return true })
+	if count < 1 || count > 2 {
+		t.Errorf("%d workers", count)
+	}
+}
+
+// end ends the idle workers.
+func (p *pool) end() {
+	for len(p.idle) > 0 {
+		(<-p.idle).end()
+	}
+}
+
+// BenchmarkHandOver is a round trip to a worker with a CT slice that takes no
+// time to decode.
+func BenchmarkHandOver(b *testing.B) {
+	p := newPool(1)
+	defer p.end()
+	format := codec.Format{Syntax: dicom.EncapsulatedUncompressed, Rows: 512, Columns: 512, Samples: 1, BitsAllocated: 16, BitsStored: 16}
+	slice := make([]byte, format.Size())
+	for b.Loop() {
+		w, err := p.acquire()
+		if err != nil {
+			b.Fatal(err)
+		}
+		copy(w.memory, slice)
+		if _, err := w.decode(&format, len(slice)); err != nil {
+			b.Fatal(err)
+		}
+		w.release()
+	}
+}
+
+// BenchmarkSpawn starts a worker and lets it decode 2 × 2 pixels.
+func BenchmarkSpawn(b *testing.B) {
+	for b.Loop() {
+		p := newPool(1)
+		if err := decodeRLE(p, nil); err != nil {
+			b.Fatal(err)
+		}
+		p.end()
+	}
+}
