@@ -86,7 +86,7 @@ func (l *Lexicon) Read(blocks []Block) *Report {
 	r.details = make([]detail, 0, 2*len(doc.paragraphs))
 	for _, p := range doc.paragraphs {
 		for _, s := range splitStatements(l, p) {
-			l.appendStatement(r, p, s)
+			r.append(p, s)
 		}
 	}
 	return r

@@ -7,13 +7,13 @@ import (
 
 // simplify keeps organ + lesion + attribute of a statement, with side and negation, and drops the rest
 // (which is what raised agreement on Chinese reports); the second result is the same in English.
-func (l *Lexicon) simplify(s *Statement, d *detail) (short, english string) {
+func (d *detail) simplify(language string) (short, english string) {
 	k := d.kernel()
 	if k == nil {
 		return "", ""
 	}
 	en := k.english()
-	if s.Language == "en" {
+	if language == "en" {
 		return en, en
 	}
 	if d.known() < 0.5 {

@@ -44,8 +44,8 @@ type detail struct {
 	title    bool
 }
 
-// appendStatement adds the statement of clause c to r.
-func (l *Lexicon) appendStatement(r *Report, p paragraph, c *clause) {
+// append adds the statement of clause c.
+func (r *Report) append(p paragraph, c *clause) {
 	start, end := c.tokens[0].start, c.tokens[len(c.tokens)-1].end
 	s := Statement{N: len(r.Statements) + 1, Section: p.section, Block: p.block, Paragraph: p.number,
 		Start: start, End: end, Text: p.text[start:end]}
@@ -60,7 +60,7 @@ func (l *Lexicon) appendStatement(r *Report, p paragraph, c *clause) {
 	s.colour(&d)
 	s.Skip = skip(p, &s, &d)
 	s.Judge = s.Skip == ""
-	s.Short, s.English = l.simplify(&s, &d)
+	s.Short, s.English = d.simplify(s.Language)
 	r.Statements = append(r.Statements, s)
 	r.details = append(r.details, d)
 }
