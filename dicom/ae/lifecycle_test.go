@@ -148,6 +148,59 @@ func TestMutualTLS(t *testing.T) {
 	}
 }
 
+// TestEnded wants each connection told once, with how it ended: what an audit
+// trail rests on.
+func TestEnded(t *testing.T) {
+	cert, pool := certificate(t)
+	type ending struct {
+		caller *Caller
+		err    error
+	}
+	endings := make(chan ending, 1)
+	s := newServer(&sink{})
+	s.Authorize = func(c *Caller) error {
+		if c.Calling == "ROGUE" {
+			return &RejectCallingAE
+		}
+		return nil
+	}
+	s.Ended = func(c *Caller, err error) { endings <- ending{c, err} }
+	c := client(start(t, s))
+	o := synthetic(100)
+
+	a := dial(t, c, contextOf(o))
+	if err := a.Store(t.Context(), o.request()); err != nil {
+		t.Fatal(err)
+	}
+	a.Release(t.Context())
+	if e := <-endings; e.err != nil || e.caller.Calling != "TEST" {
+		t.Errorf("after a release: %+v", e)
+	}
+	dial(t, c, contextOf(o)).Abort()
+	var rejection *Rejection
+	if e := <-endings; e.err == nil || errors.As(e.err, &rejection) {
+		t.Errorf("after an abort: %+v", e)
+	}
+	c.Calling = "ROGUE"
+	if _, err := c.Dial(t.Context(), []Context{contextOf(o)}); err == nil {
+		t.Error("the rogue was accepted")
+	}
+	if e := <-endings; e.caller.Calling != "ROGUE" || !errors.As(e.err, &rejection) || *rejection != RejectCallingAE {
+		t.Errorf("after a rejection: %+v", e)
+	}
+	// A server with TLS turns plain TCP away.
+	secured := newServer(&sink{})
+	secured.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: pool}
+	secured.Ended = s.Ended
+	if _, err := client(start(t, secured)).Dial(t.Context(), []Context{contextOf(o)}); err == nil {
+		t.Error("plain TCP was accepted")
+	}
+	var handshake *HandshakeError
+	if e := <-endings; e.caller.Remote == nil || !errors.As(e.err, &handshake) {
+		t.Errorf("after a handshake that failed: %+v", e)
+	}
+}
+
 // TestLog wants one line for each association, with its name, counts and end,
 // forged titles quoted, and nothing of the data.
 func TestLog(t *testing.T) {

@@ -58,6 +58,12 @@ type Server struct {
 	// commitment. Its error becomes the status, as with Store.
 	Normalized func(context.Context, *NormalizedRequest) error
 
+	// Ended is told of each association that ended, and of each connection
+	// that became none, on the goroutine that served it. The error is nil after
+	// a release; a *Rejection or a *HandshakeError says that the caller was
+	// turned away. nil: nobody asks.
+	Ended func(*Caller, error)
+
 	TLSConfig *tls.Config // nil: plain TCP
 	Log       *zap.Logger // nil: none
 

@@ -90,6 +90,7 @@ func (s *Server) serve(raw net.Conn, security *tls.Config) {
 		raw.Close()
 		s.Log.Warn("TLS handshake failed; check the certificates and versions of both sides",
 			zap.Stringer("remote", raw.RemoteAddr()), zap.Error(err))
+		s.ended(&Caller{Remote: raw.RemoteAddr()}, &HandshakeError{err})
 		return
 	}
 	l := newLink(conn, orDefault(s.ARTIM, DefaultARTIM), orDefault(s.IdleTimeout, DefaultTimeout), s.maxPDU())
@@ -104,6 +105,7 @@ func (s *Server) serve(raw net.Conn, security *tls.Config) {
 	}
 	if err != nil {
 		a.reportRefusal(err)
+		s.ended(a.caller, err)
 		return
 	}
 	defer s.gate.retire(a)
@@ -112,7 +114,17 @@ func (s *Server) serve(raw net.Conn, security *tls.Config) {
 	err = a.exchange()
 	a.reportsLost(err)
 	a.report(err)
+	if errors.Is(err, errReleased) {
+		err = nil
+	}
+	s.ended(a.caller, err)
 	l.refuse = nil // frees the session while the connection lingers
+}
+
+func (s *Server) ended(c *Caller, err error) {
+	if s.Ended != nil {
+		s.Ended(c, err)
+	}
 }
 
 // secure completes the TLS handshake, if any, within the ARTIM period.

@@ -125,6 +125,12 @@ func isWarning(status uint16) bool {
 // to choose the answer; Client.Dial returns one when the peer rejects.
 type Rejection struct{ Result, Source, Reason byte }
 
+// HandshakeError says that the TLS handshake of a caller failed.
+type HandshakeError struct{ Err error }
+
+func (e *HandshakeError) Error() string { return "TLS handshake: " + e.Err.Error() }
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
 // The rejections that a Server sends.
 var (
 	RejectNoReason           = Rejection{pdu.RejectedPermanent, pdu.SourceUser, pdu.UserNoReason}
