@@ -20,6 +20,16 @@ type Incoming struct {
 	SOPClassUID    string // of the C-STORE command
 	SOPInstanceUID string
 	TransferSyntax string // of the presentation context
+
+	// Stored is told of the object once its bytes are durable, and whether
+	// they were there before; nil: nobody asks.
+	Stored func(o *Object, held bool)
+}
+
+func (in *Incoming) stored(o *Object, held bool) {
+	if in.Stored != nil {
+		in.Stored(o, held)
+	}
 }
 
 // UnreadableError says that an object cannot be kept since its data set cannot
@@ -74,6 +84,7 @@ func (n *Node) receiveObject(ctx context.Context, in Incoming, data io.Reader) e
 		}
 		if same {
 			n.Stats.Duplicates.Add(1)
+			in.stored(object, true)
 			return nil
 		}
 		object.Aside = true
@@ -85,6 +96,7 @@ func (n *Node) receiveObject(ctx context.Context, in Incoming, data io.Reader) e
 	}
 	n.Stats.Objects.Add(1)
 	n.Stats.ObjectBytes.Add(size)
+	in.stored(object, false)
 	n.enqueueObject(ctx, *object)
 	return nil
 }
