@@ -65,6 +65,7 @@ type Recorder struct {
 	now    func() time.Time
 
 	alerts  alertLimit
+	reading readings
 	failing atomic.Int64 // messages dropped since the last that was kept
 	stop    context.CancelFunc
 	done    chan struct{}

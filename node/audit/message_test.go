@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -112,12 +113,12 @@ var events = []struct {
 		<ActiveParticipant ` + selfXML + ` UserIsRequestor="true" NetworkAccessPointID="node1" NetworkAccessPointTypeCode="1">` + sourceID + `</ActiveParticipant>
 		<ActiveParticipant UserID="PACS" AlternativeUserID="AETITLES=PACS" UserIsRequestor="false" NetworkAccessPointID="192.0.2.7" NetworkAccessPointTypeCode="2">` + destID + `</ActiveParticipant>` +
 			sourceXML + studyXML + patientXML},
-	{"instances accessed", "A.5.3.6-1", func(r *Recorder) { r.InstancesAccessed(Peer{Address: "2001:db8::7"}, patient, ct) }, "<85>",
+	{"instances accessed", "A.5.3.6-1", func(r *Recorder) { r.InstancesAccessed(Peer{Address: "2001:db8::7"}, patient, "1.2.3") }, "<85>",
 		`<EventIdentification EventActionCode="R" ` + timestamp + ` EventOutcomeIndicator="0">
 		<EventID csd-code="110103" codeSystemName="DCM" originalText="DICOM Instances Accessed"></EventID></EventIdentification>
 		<ActiveParticipant UserID="2001:db8::7" UserIsRequestor="true" NetworkAccessPointID="2001:db8::7" NetworkAccessPointTypeCode="2"></ActiveParticipant>
 		<ActiveParticipant ` + selfXML + ` UserIsRequestor="false" NetworkAccessPointID="node1" NetworkAccessPointTypeCode="1"></ActiveParticipant>` +
-			sourceXML + studyXML + patientXML},
+			sourceXML + studyHead + `</ParticipantObjectIdentification>` + patientXML},
 	{"transferred to a peer", "A.5.3.7-1", func(r *Recorder) { r.Transferred(pacs, patient, ct, MinorFailure) }, "<84>",
 		`<EventIdentification EventActionCode="R" ` + timestamp + ` EventOutcomeIndicator="4">
 		<EventID csd-code="110104" codeSystemName="DCM" originalText="DICOM Instances Transferred"></EventID></EventIdentification>
@@ -344,6 +345,39 @@ func TestAlertsAreBounded(t *testing.T) {
 	if len(messages) != 2 || !strings.Contains(messages[0], base64Of("unknown calling AE (40 alerts before this one came too fast to be recorded)")) ||
 		!strings.Contains(messages[1], base64Of("unknown calling AE")) {
 		t.Errorf("%q", messages)
+	}
+}
+
+// Whoever looks through a study is recorded once a minute, not for each image;
+// others and other studies are recorded on their own.
+func TestReadingIsOneEvent(t *testing.T) {
+	r := recorder(t)
+	now := r.now()
+	r.now = func() time.Time { return now }
+	one, two := Peer{Address: "192.0.2.1"}, Peer{Address: "192.0.2.2"}
+	for _, step := range []struct {
+		after time.Duration
+		who   Peer
+		study string
+		want  int // messages so far
+	}{
+		{0, one, "1.2.3", 1}, {time.Second, one, "1.2.3", 1}, {0, two, "1.2.3", 2}, {0, one, "1.2.4", 3},
+		{readingTime - time.Second - 1, one, "1.2.3", 3}, {1, one, "1.2.3", 4}, {0, one, "1.2.3", 4}, {2 * readingTime, two, "1.2.3", 5},
+	} {
+		now = now.Add(step.after)
+		r.InstancesAccessed(step.who, patient, step.study)
+		if n := len(spooled(t, r)); n != step.want {
+			t.Fatalf("after %+v: %d messages", step, n)
+		}
+	}
+	if n := len(r.reading.began); n != 1 {
+		t.Errorf("%d readings are remembered", n)
+	}
+	for n := range 3 * maxReadings {
+		r.reading.begins(reader{one, fmt.Sprint(n)}, now)
+	}
+	if n := len(r.reading.began); n > maxReadings {
+		t.Errorf("%d readings are remembered", n)
 	}
 }
 
