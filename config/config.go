@@ -26,6 +26,7 @@ type Config struct {
 	TLS             TLS           `yaml:"tls"`
 	Peers           []Peer        `yaml:"peers"`
 	HL7Destinations []Destination `yaml:"hl7_destinations"`
+	Report          Report        `yaml:"report"`
 	Model           Model         `yaml:"model"`
 	Study           Study         `yaml:"study"`
 	Retention       Retention     `yaml:"retention"`
@@ -151,6 +152,18 @@ type Destination struct {
 	Version     string `yaml:"version"` // 2.5.1, 2.4 or 2.3.1
 	Status      string `yaml:"status"`  // OBR-25 and OBX-11: R, P or F
 	Policy      `yaml:",inline"`
+}
+
+// Report is how reports are read and checked without a model.
+type Report struct {
+	Rules Rules  `yaml:"rules"`
+	Terms string `yaml:"terms"` // YAML file of the site's own terms; empty: none
+}
+
+// Rules tunes the rules; `concord rules` lists them.
+type Rules struct {
+	Off      []string          `yaml:"off"`      // rule IDs (LAT-001) or codes (CC101)
+	Severity map[string]string `yaml:"severity"` // rule ID or code → info, warning or critical
 }
 
 // Model is the pack of models that judges, and what runs it.

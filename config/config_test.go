@@ -20,6 +20,7 @@ func contract() *Config {
 		HTTP:            HTTP{Listen: "127.0.0.1:8080"},
 		Peers:           []Peer{{Name: "pacs", AETitle: "ORTHANC", Address: "127.0.0.1:4242", SendResults: true}},
 		HL7Destinations: []Destination{{Name: "ris", Address: "127.0.0.1:2576", SendResults: true, Version: "2.5.1", Status: "R"}},
+		Report:          Report{Rules: Rules{Off: []string{}, Severity: map[string]string{}}},
 		Model:           Model{Pack: PackBuiltin, Engine: EngineONNX, Device: "cpu", MaxImages: 8},
 		Study:           Study{Quiet: Duration(time.Minute), Expire: Duration(72 * time.Hour)},
 		Retention:       Retention{Keep: Duration(72 * time.Hour), HighWatermark: 90},

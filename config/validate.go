@@ -83,6 +83,9 @@ func (c *Config) validate(o origins) error {
 	k.checkListeners(c)
 	k.checkTLS(c)
 	k.checkDestinations(c.HL7Destinations, k.checkPeers(c.Peers))
+	for id, severity := range c.Report.Rules.Severity {
+		k.oneOf("report.rules.severity."+id, severity, "info", "warning", "critical")
+	}
 	k.checkModel(c.Model)
 	k.checkAudit(c.Audit)
 	k.positive("study.quiet", c.Study.Quiet)

@@ -17,7 +17,9 @@ import (
 type Judge struct {
 	Model     *inference.Model // nil: no pack is loaded, and the verdicts say so
 	Open      func(path string) (ObjectFile, error)
-	MaxImages int // pictures of one case at most; 0: 8
+	MaxImages int             // pictures of one case at most; 0: 8
+	Rules     report.Rules    // which rules fire, and how severe they are
+	Lexicon   *report.Lexicon // nil: the built-in one
 	// AccessionStrip makes accession numbers of messages and images alike.
 	AccessionStrip hl7.Strip
 }
@@ -37,14 +39,14 @@ type Judgement struct {
 
 // Judge judges a report against the objects of its study.
 func (j *Judge) Judge(ctx context.Context, r *hl7.Report, objects []Object) (*Judgement, error) {
-	text := report.Read(blocksOf(r))
+	text := j.read(r)
 	words := wordsIn(text.Language)
 	out := &Judgement{Language: text.Language, Pack: j.pack(), Fingerprint: text.Fingerprint(),
 		Copied: ruleFlags([]report.Finding{text.Duplicate()})[0]}
 	for i := range text.Statements {
 		out.Statements = append(out.Statements, statementOf(r, &text.Statements[i]))
 	}
-	out.Flags = ruleFlags(report.Check(text, j.facts(r, objects)))
+	out.Flags = ruleFlags(j.Rules.Check(text, j.facts(r, objects)))
 	if slices.ContainsFunc(out.Flags, func(f Flag) bool { return f.Code == identityMismatch }) {
 		holdBack(out.Statements, words.identityHeld)
 		return out, nil
@@ -54,6 +56,13 @@ func (j *Judge) Judge(ctx context.Context, r *hl7.Report, objects []Object) (*Ju
 	}
 	out.Flags = append(out.Flags, modelFlags(out.Statements, words)...)
 	return out, nil
+}
+
+func (j *Judge) read(r *hl7.Report) *report.Report {
+	if j.Lexicon != nil {
+		return j.Lexicon.Read(blocksOf(r))
+	}
+	return report.Read(blocksOf(r))
 }
 
 // identityMismatch is the code of a report and images of two patients; its

@@ -39,8 +39,11 @@ func (j judgeCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	judge := &node.Judge{Model: model, Open: openFile, MaxImages: c.Model.MaxImages,
-		AccessionStrip: hl7.Strip(c.HL7.Mapping.AccessionStrip)}
+	judge, err := newJudge(c, model)
+	if err != nil {
+		return err
+	}
+	judge.Open = openFile
 	for i := range reports {
 		judgement, err := judge.Judge(ctx, &reports[i], objects)
 		if err != nil {

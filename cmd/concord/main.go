@@ -36,6 +36,7 @@ var cli struct {
 	Doctor     doctorCommand     `cmd:"" help:"Test the whole set-up with a synthetic case and say what to mend."`
 	HL7Explain hl7ExplainCommand `cmd:"" name:"hl7-explain" help:"Show what Concord reads in an HL7 file, and why."`
 	Pack       packCommand       `cmd:"" help:"Check a model pack."`
+	Rules      rulesCommand      `cmd:"" help:"List the rules that need no model."`
 	Defaults   defaultsCommand   `cmd:"" name:"config" help:"Print the default configuration with its explanation."`
 	Version    kong.VersionFlag  `help:"Print the version."`
 }
