@@ -37,6 +37,7 @@ var cli struct {
 	HL7Explain hl7ExplainCommand `cmd:"" name:"hl7-explain" help:"Show what Concord reads in an HL7 file, and why."`
 	Pack       packCommand       `cmd:"" help:"Check a model pack."`
 	Rules      rulesCommand      `cmd:"" help:"List the rules that need no model."`
+	Deliveries deliveriesCommand `cmd:"" help:"List results on their way or given up, and send dead letters again."`
 	Defaults   defaultsCommand   `cmd:"" name:"config" help:"Print the default configuration with its explanation."`
 	Version    kong.VersionFlag  `help:"Print the version."`
 }

@@ -2,15 +2,22 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"concord/hl7"
+	"concord/hl7/mllp"
 )
 
 // concord runs the binary and returns what it printed.
@@ -159,5 +166,43 @@ func TestSendCommands(t *testing.T) {
 	}
 	if out, err := concord(t, "echo", "WRONG@"+n.dicom); err == nil || !strings.Contains(out, "called AE title") {
 		t.Errorf("another AE title answered: %v\n%s", err, out)
+	}
+}
+
+// A destination that refuses for good leaves a dead letter, which goes out
+// again when a person says so.
+func TestDeliveriesCommand(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refusing atomic.Bool
+	refusing.Store(true)
+	receiver := &mllp.Server{Handle: func(_ context.Context, _ mllp.Peer, raw []byte) []byte {
+		m, err := hl7.Parse(raw, hl7.Options{})
+		if err != nil || refusing.Load() {
+			return m.Ack(hl7.AR, "unknown order")
+		}
+		return m.Ack(hl7.AA, "")
+	}}
+	go receiver.Serve(l)
+	defer receiver.Close()
+	n := testNode(t, "study.quiet=50ms",
+		fmt.Sprintf("hl7_destinations=[{name: ris, address: %q, send_results: true}]", l.Addr()))
+	o := syntheticObject(t, 1, "ACC-3001", 64)
+	if err := o.store(t.Context(), n, "LOAD"); err != nil {
+		t.Fatal(err)
+	}
+	sendMessage(t, n, report("DEAD1", "ACC-3001", "Chest radiograph."))
+	c := caseOf(t, n, "ACC-3001", "failed")
+	out := mustConcord(t, "deliveries", "--node", n.http)
+	if !strings.Contains(out, "ris") || !strings.Contains(out, "MSA-1 AR") {
+		t.Errorf("the dead letter is not listed:\n%s", out)
+	}
+	refusing.Store(false)
+	mustConcord(t, "deliveries", "--node", n.http, "--resend", fmt.Sprint(c.Deliveries[0].ID))
+	caseOf(t, n, "ACC-3001", "done")
+	if out := mustConcord(t, "deliveries", "--node", n.http); !strings.Contains(out, "no delivery is dead") {
+		t.Errorf("the letter is still dead:\n%s", out)
 	}
 }

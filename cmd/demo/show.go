@@ -46,7 +46,10 @@ type caseView struct {
 	Flags []struct {
 		Code, Rule, Severity, Text string
 	}
-	Deliveries []struct{ Destination, Kind, UID, State, Detail string }
+	Deliveries []struct {
+		ID                                    int64
+		Destination, Kind, UID, State, Detail string
+	}
 }
 
 // show forwards the study, sends the reports and prints what comes back.
