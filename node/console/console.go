@@ -26,6 +26,8 @@ type Console struct {
 	Ready func() error  // nil error: the node can take objects and messages
 	Log   *zap.Logger
 
+	Metrics []prometheus.Collector // of other parts of the program
+
 	frames frameCache
 	checks slots
 }
@@ -165,6 +167,7 @@ const slotWait = 10 * time.Second
 func (c *Console) registry(requests *requests) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(&collector{node: c.Node, log: c.Log}, requests.took)
+	registry.MustRegister(c.Metrics...)
 	registerRuntime(registry)
 	return registry
 }
