@@ -55,7 +55,7 @@ func (a attributes) encode(order binary.AppendByteOrder) []byte {
 			vr, value = "DS", pad(strconv.FormatFloat(v, 'g', -1, 64))
 		case string:
 			vr, value = "CS", pad(v)
-			if tag == dicom.WindowCenter || tag == dicom.WindowWidth {
+			if dicomDecimal[tag] {
 				vr = "DS"
 			}
 			if tag == dicom.SOPClassUID {
@@ -171,3 +171,7 @@ func codeOf(err error) Code {
 	}
 	return ""
 }
+
+// dicomDecimal are the attributes that a string is written to as DS.
+var dicomDecimal = map[dicom.Tag]bool{dicom.WindowCenter: true, dicom.WindowWidth: true, dicom.ImageOrientationPatient: true,
+	dicom.PixelSpacing: true, dicom.PixelAspectRatio: true}

@@ -114,3 +114,26 @@ func SpreadFrames(n, budget int) []int {
 	}
 	return frames
 }
+
+// candidates is how many frames of each stretch ContentFrames looks at.
+const candidates = 3
+
+// ContentFrames returns at most budget of the frames 1 to n, spread like those
+// of SpreadFrames, but in each stretch the one with the most content of a few:
+// so the ends of a stack, where there is only air, are passed over. content
+// gives the [Content] of a frame; one that cannot be had counts as none.
+func ContentFrames(n, budget int, content func(frame int) float64) []int {
+	stretches := max(min(n, budget), 0)
+	frames := make([]int, 0, stretches)
+	for i := range stretches {
+		first, after := i*n/stretches, (i+1)*n/stretches
+		best, most := 0, -1.0
+		for _, k := range SpreadFrames(after-first, candidates) {
+			if c := content(first + k); c > most {
+				best, most = first+k, c
+			}
+		}
+		frames = append(frames, best)
+	}
+	return frames
+}

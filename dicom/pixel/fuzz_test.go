@@ -45,7 +45,7 @@ func checkFrames(t testing.TB, data []byte, obj *dicom.Object) {
 		return
 	}
 	for _, n := range []int{1, m.Frames()} {
-		picture, err := m.Frame(n, Window{})
+		picture, err := m.matrix(n, Window{})
 		if err != nil {
 			continue
 		}
@@ -53,6 +53,10 @@ func checkFrames(t testing.TB, data []byte, obj *dicom.Object) {
 		columns, _ := obj.Int(dicom.Columns)
 		if size := picture.Bounds().Size(); size.X != columns || size.Y != rows {
 			t.Errorf("a picture of %v, the header says %d × %d", size, columns, rows)
+		}
+		hung := m.arrangement(n).apply(picture).Bounds().Size()
+		if longest := max(rows, columns) * longestPixel; hung.X < 1 || hung.Y < 1 || hung.X > longest || hung.Y > longest {
+			t.Errorf("a picture of %v, the header says %d × %d", hung, columns, rows)
 		}
 		Quality(picture)
 	}

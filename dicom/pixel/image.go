@@ -158,9 +158,19 @@ func (m *Image) Frames() int { return m.frames }
 
 // Frame returns frame n, counted from 1, as an *image.Gray for monochrome
 // pixels seen through w, or as an *image.NRGBA for colour, which has no window.
+// It hangs as at a light box, with square pixels, as far as the header tells.
 // What is wrong with the object is an error of type [*Error]; a frame or window
 // that does not exist and a failure of the reader are others.
 func (m *Image) Frame(n int, w Window) (image.Image, error) {
+	picture, err := m.matrix(n, w)
+	if err != nil {
+		return nil, err
+	}
+	return m.arrangement(n).apply(picture), nil
+}
+
+// matrix renders frame n as it is stored.
+func (m *Image) matrix(n int, w Window) (image.Image, error) {
 	if n < 1 || n > m.frames {
 		return nil, fmt.Errorf("the object has no frame %d; it has %d", n, m.frames)
 	}

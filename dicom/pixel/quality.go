@@ -3,6 +3,7 @@ package pixel
 import (
 	"fmt"
 	"image"
+	"math"
 )
 
 // The bounds of [Quality], in pixels and grey levels of 255. A CT slice is
@@ -38,6 +39,20 @@ func Quality(picture image.Image) (ok bool, reason string) {
 		return false, fmt.Sprintf("too little contrast: 98 %% of the pixels are within %d of 255", spread)
 	}
 	return true, ""
+}
+
+// Content measures how much a picture shows: the entropy of its grey levels in
+// bits, 0 for a blank picture and at most 8.
+func Content(picture image.Image) float64 {
+	size := picture.Bounds().Size()
+	entropy, total := 0.0, float64(size.X*size.Y)
+	for _, n := range greyCounts(picture) {
+		if n > 0 {
+			p := float64(n) / total
+			entropy -= p * math.Log2(p)
+		}
+	}
+	return entropy
 }
 
 // greyCounts is the histogram of the luma (ITU-R BT.601) of a picture.

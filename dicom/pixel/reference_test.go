@@ -59,7 +59,7 @@ func compareWith(t *testing.T, reference, name string) verdict {
 	v.frames = m.Frames()
 	worst := ""
 	for _, n := range SpreadFrames(m.Frames(), 2) {
-		picture, err := m.Frame(n, Window{})
+		picture, err := m.matrix(n, Window{})
 		if err != nil {
 			v.reason = fmt.Sprintf("frame %d: %v", n, err)
 			return v

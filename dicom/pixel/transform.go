@@ -11,7 +11,8 @@ import (
 // transform is the way from a stored value to grey: modality, VOI, presentation.
 type transform struct {
 	slope, intercept float64 // PS3.3 C.11.1.1.2
-	modality         *lut    // instead of slope and intercept
+	rescaled         bool    // the header has slope and intercept
+	modality         *lut    // instead of them
 	window           Window
 	voi              *lut // instead of window
 	invert           bool
@@ -59,7 +60,10 @@ func (m *Image) transform(n int, want Window) (t transform, ok bool, err error) 
 		t.window = windows[0]
 	default:
 		t.voi = m.voiLUT(&t, n)
-		return t, t.voi != nil, nil
+		if t.voi != nil || !m.hounsfield(&t) {
+			return t, t.voi != nil, nil
+		}
+		t.window = m.bodyPartWindow()
 	}
 	if !t.window.valid() {
 		return t, false, fmt.Errorf("window %g/%g is not one", t.window.Center, t.window.Width)
@@ -82,7 +86,7 @@ func (m *Image) setModality(t *transform, n int) {
 		t.slope = slope
 	}
 	if intercept, ok := d.Float(dicom.RescaleIntercept); ok {
-		t.intercept = intercept
+		t.intercept, t.rescaled = intercept, true
 	}
 }
 
@@ -109,7 +113,7 @@ func (m *Image) group(n int, macro dicom.Tag) *dicom.DataSet {
 // units, for which the presets hold.
 func (m *Image) hounsfield(t *transform) bool {
 	kind := m.obj.String(dicom.RescaleType)
-	return m.obj.String(dicom.Modality) == "CT" && (kind == "" || kind == "HU") && t.modality == nil
+	return m.obj.String(dicom.Modality) == "CT" && (kind == "" || kind == "HU") && t.modality == nil && t.rescaled
 }
 
 // windows returns the valid windows that the header gives for frame n.

@@ -2,9 +2,7 @@ package pixel
 
 import (
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,7 +20,8 @@ const (
 
 // Window is the range of values that a picture shows (PS3.3 C.11.2.1.2). The
 // zero Window is the first one of the object's header; if the header has none,
-// its VOI LUT; without either, one from the values themselves.
+// its VOI LUT; without either, for CT the preset of the body part, for others
+// one from the values themselves.
 type Window struct {
 	Center, Width float64 // in the units of the modality, for CT Hounsfield units
 	Function      Function
@@ -34,27 +33,6 @@ type Window struct {
 	Number int
 }
 
-// presets are the usual windows of CT.
-var presets = map[string]Window{
-	"abdomen":       {Center: 40, Width: 400},
-	"angio":         {Center: 300, Width: 600},
-	"bone":          {Center: 400, Width: 1800},
-	"brain":         {Center: 40, Width: 80},
-	"kidney":        {Center: 40, Width: 350},
-	"liver":         {Center: 60, Width: 160},
-	"lung":          {Center: -600, Width: 1500},
-	"mediastinum":   {Center: 40, Width: 350},
-	"pelvis":        {Center: 40, Width: 400},
-	"soft-tissue":   {Center: 50, Width: 400},
-	"spine":         {Center: 50, Width: 250},
-	"stroke":        {Center: 35, Width: 35},
-	"subdural":      {Center: 75, Width: 215},
-	"temporal-bone": {Center: 600, Width: 2800},
-}
-
-// Presets returns the names of the preset table, sorted.
-func Presets() []string { return slices.Sorted(maps.Keys(presets)) }
-
 // ParseWindow reads a window as a user writes it: "" for the object's own,
 // "lung" for a preset, "40/400" for center and width.
 func ParseWindow(s string) (Window, error) {
@@ -62,9 +40,8 @@ func ParseWindow(s string) (Window, error) {
 		return Window{}, nil
 	}
 	name := strings.ToLower(s)
-	if w, ok := presets[name]; ok {
-		w.Preset = name
-		return w, nil
+	if _, ok := presets[name]; ok {
+		return preset(name), nil
 	}
 	center, width, found := strings.Cut(s, "/")
 	c, errCenter := strconv.ParseFloat(center, 64)
