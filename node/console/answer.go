@@ -1,12 +1,14 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -96,11 +98,21 @@ const (
 	hl7XERType = "x-application/hl7-v2+er7"
 )
 
-func limitBody(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodPost {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWait)) // not every connection has one
+// takeBody reads the body of a POST before anything is done with it: bounded in
+// bytes and time, and without a deadline that would cut the work off later.
+func takeBody(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return nil
 	}
+	connection := http.NewResponseController(w)
+	connection.SetReadDeadline(time.Now().Add(bodyWait)) // an error: the connection knows no deadlines
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	connection.SetReadDeadline(time.Time{})
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &httpError{http.StatusRequestTimeout, "the body did not come in time"}
+	}
+	return err
 }
 
 // mediaType is the type of the body without its parameters.
@@ -130,11 +142,8 @@ func readJSON(r *http.Request, to any) error {
 
 // badJSON keeps the values of the body out of the error: they may be report text.
 func badJSON(err error) error {
-	var tooLarge *http.MaxBytesError
 	var wrongType *json.UnmarshalTypeError
 	switch {
-	case errors.As(err, &tooLarge):
-		return err
 	case errors.As(err, &wrongType):
 		return &httpError{http.StatusBadRequest, "the field " + wrongType.Field + " must be a " + wrongType.Type.String()}
 	case strings.HasPrefix(err.Error(), "json: unknown field"):

@@ -84,8 +84,11 @@ func (c *Console) routeAPI(mux *http.ServeMux) {
 // answer makes a handler of a function whose result is the JSON of the answer.
 func (c *Console) answer(f func(*http.Request) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		limitBody(w, r)
-		v, err := f(r)
+		err := takeBody(w, r)
+		var v any
+		if err == nil {
+			v, err = f(r)
+		}
 		if err != nil {
 			c.fail(w, r, err)
 			return

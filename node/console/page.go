@@ -26,7 +26,7 @@ var pages = func() map[string]*template.Template {
 	byLanguage := map[string]*template.Template{}
 	for language, words := range phrases {
 		byLanguage[language] = template.Must(template.New("").Funcs(template.FuncMap{
-			"T": words.say, "event": words.event,
+			"T": words.say, "event": words.event, "reason": words.reason, "person": person,
 			"time":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 			"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 			"more":    func(n, shown int) int { return n - shown },

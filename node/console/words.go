@@ -50,6 +50,20 @@ func (d dictionary) say(phrase any, args ...any) string {
 	return text
 }
 
+// reason says why a case stands where it does; such a text may begin with a number.
+func (d dictionary) reason(text string) string {
+	rest := strings.TrimLeft(text, "0123456789")
+	if n := strings.TrimSuffix(text, rest); n != "" && d["%s"+rest] != "" {
+		return fmt.Sprintf(d["%s"+rest], n)
+	}
+	return d.say(text)
+}
+
+// person says a name as DICOM and HL7 write it: family^given.
+func person(name string) string {
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r == '^' }), " ")
+}
+
 // event says a line of a timeline: an event, or an event → a state.
 func (d dictionary) event(line string) string {
 	before, after, found := strings.Cut(line, " → ")
@@ -88,6 +102,8 @@ var chinese = dictionary{
 	"no report for this study has arrived; check that the RIS sends it":                                          "本检查的报告尚未到达；请确认 RIS 已发送",
 	"no study with the keys of this report has arrived; check that the PACS forwards it":                         "本报告对应的检查尚未到达；请确认 PACS 已转发",
 	"no study carries a key of this report, but patient and date fit: choose a study, or wait for the right one": "没有检查带有本报告的编号，但患者和日期相符：请选择检查，或继续等待",
+	"%s studies carry the accession number of this report: choose one of them":                                   "有 %s 个检查带有本报告的检查号：请选择其中一个",
+	"%s studies carry the order number of this report: choose one of them":                                       "有 %s 个检查带有本报告的申请单号：请选择其中一个",
 	"patient and date": "患者和日期", "accession number": "检查号", "order number": "申请单号",
 	// frame of the page
 	"Cases": "病例", "Destinations": "目的地", "Teaching": "教学", "Skip to the content": "跳到正文", "Main": "主菜单",
@@ -105,7 +121,7 @@ var chinese = dictionary{
 	"Study": "检查", "Author": "作者", "Statement %d": "语句 %d", "Paragraph": "段落", "whole report": "整份报告",
 	"Picture %d": "图像 %d", "series %d, instance %d, frame %d": "序列 %d，图像号 %d，第 %d 帧", "confidence %d %%": "置信度 %d %%",
 	"Judged on these pictures": "据以判断的图像", "No verdict rests on a picture; these are pictures of the study.": "没有任何判断基于图像；以下是本检查的图像。",
-	"The study has no picture that can be shown.": "本检查没有可显示的图像。", "No report yet.": "尚无报告。",
+	"The study has no picture that can be shown.": "本检查没有可显示的图像。", "No report yet.": "尚无报告。", "No study yet.": "尚无检查。",
 	"Your name or initials": "您的姓名或缩写", "kept in this browser, stored with your feedback": "保存在此浏览器中，并随反馈一起保存",
 	"Is the verdict right?": "判断正确吗？", "Is the flag right?": "提示正确吗？", "note": "备注", "Note": "备注", "Saved": "已保存", "At": "时间",
 	"Choose the study of this report": "为本报告选择检查", "Join to this study": "归入此检查", "Join to the study with this UID": "归入此 UID 的检查",
