@@ -19,7 +19,8 @@ build_packages=(gcc libc6-dev libopenjp2-7-dev libcharls-dev ca-certificates)
 demo_packages=("${build_packages[@]}" orthanc dcmtk)
 # dicom3tools: dciodvfy, which judges our SRs. libgdcm-tools: gdcmconv, which judges our pictures. python3-*: the other
 # side of interop and picture tests.
-test_packages=("${demo_packages[@]}" dicom3tools libgdcm-tools python3-hl7 python3-pydicom python3-numpy python3-pil)
+# chromium (113 MB): the browser in which the tests use the page; without it they are skipped.
+test_packages=("${demo_packages[@]}" dicom3tools libgdcm-tools python3-hl7 python3-pydicom python3-numpy python3-pil chromium)
 
 log=.deps/setup.log
 # What Concord is measured beside, and strace to count what a server syncs.
