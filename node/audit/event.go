@@ -89,43 +89,43 @@ func (r *Recorder) transfer(to Peer) []participant {
 // InstancesAccessed records that somebody read instances of a study (110103,
 // PS3.15 A.5.3.6). Reading on in the same study within a minute belongs to it.
 func (r *Recorder) InstancesAccessed(by Peer, p Patient, studyUID string) {
-	if r == nil || !r.reading.begins(reader{by, studyUID}, r.now()) {
+	if r == nil || !r.reading.begins(reading{by, studyUID}, r.now()) {
 		return
 	}
 	r.record(instancesAccessed, Read, Success, nil, r.use(by), studyObject(Study{UID: studyUID}), patientObject(p))
 }
 
-// reader is somebody in a study.
-type reader struct {
-	who      Peer
-	studyUID string
+// reading is somebody with a study or a query.
+type reading struct {
+	who  Peer
+	what string
 }
 
-// readings remember who began when to read in a study.
+// readings remember what began when.
 type readings struct {
 	mu    sync.Mutex
-	began map[reader]time.Time
+	began map[reading]time.Time
 	swept time.Time // when the old ones were forgotten last
 }
 
 const (
 	readingTime = time.Minute
-	maxReadings = 4096 // of some 200 bytes; then all of them begin anew
+	maxReadings = 1024 // of 8 KB at most, with a long query; then all of them begin anew
 )
 
 // begins tells whether a reading begins at now.
-func (l *readings) begins(of reader, now time.Time) bool {
+func (l *readings) begins(of reading, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.Sub(l.swept) >= readingTime {
-		maps.DeleteFunc(l.began, func(_ reader, at time.Time) bool { return now.Sub(at) >= readingTime })
+		maps.DeleteFunc(l.began, func(_ reading, at time.Time) bool { return now.Sub(at) >= readingTime })
 		l.swept = now
 	}
 	if at, ok := l.began[of]; ok && now.Sub(at) < readingTime {
 		return false
 	}
 	if l.began == nil || len(l.began) >= maxReadings {
-		l.began = map[reader]time.Time{}
+		l.began = map[reading]time.Time{}
 	}
 	l.began[of] = now
 	return true
@@ -163,12 +163,14 @@ func (r *Recorder) use(by Peer) []participant {
 }
 
 // Query records that somebody searched the node (110112, PS3.15 A.5.3.10) by
-// a query that is not DICOM's: path and query of a URL.
+// a query that is not DICOM's: path and query of a URL. Asking the same again
+// within a minute, as a page that is left open does, belongs to it.
 func (r *Recorder) Query(by Peer, path, query string) {
-	if r == nil {
+	path, query = clip(path, maxTitle), clip(query, maxQuery)
+	if r == nil || !r.reading.begins(reading{by, path + "?" + query}, r.now()) {
 		return
 	}
-	encoded := base64.StdEncoding.EncodeToString([]byte(clip(query, maxQuery)))
+	encoded := base64.StdEncoding.EncodeToString([]byte(query))
 	r.record(queryIssued, execute, Success, nil,
 		[]participant{by.participant(true, roleSource), r.self(false, roleDestination)},
 		object{ID: text(path, maxTitle), TypeCode: typeSystem, Role: roleReport, IDType: uri, Query: &encoded})

@@ -374,7 +374,7 @@ func TestReadingIsOneEvent(t *testing.T) {
 		t.Errorf("%d readings are remembered", n)
 	}
 	for n := range 3 * maxReadings {
-		r.reading.begins(reader{one, fmt.Sprint(n)}, now)
+		r.reading.begins(reading{one, fmt.Sprint(n)}, now)
 	}
 	if n := len(r.reading.began); n > maxReadings {
 		t.Errorf("%d readings are remembered", n)
