@@ -92,7 +92,7 @@ func TestMLLP(t *testing.T) {
 			if err != nil {
 				return
 			}
-			go acknowledge(connection)
+			go acknowledge(connection, func([]byte) {})
 		}
 	}()
 	messages := make([][]byte, 20)

@@ -5,6 +5,7 @@
 //	load sink      a C-STORE SCP that keeps nothing: the ceiling of the sender
 //	load mllp      sends ORU^R01 over N connections: rate and latency of the acknowledgements
 //	load mllpsink  an MLLP listener that keeps nothing
+//	load cases     sends reports on stored studies: how long until PACS and RIS have their results
 //	load chaos     one ill-behaved association, and what the server answered
 package main
 
@@ -25,6 +26,7 @@ var cli struct {
 	Sink     sinkCommand     `cmd:"" help:"Receive objects by C-STORE and keep nothing."`
 	MLLP     mllpCommand     `cmd:"" name:"mllp" help:"Send HL7 reports over several connections."`
 	MLLPSink mllpSinkCommand `cmd:"" name:"mllpsink" help:"Receive HL7 messages and keep nothing."`
+	Cases    casesCommand    `cmd:"" help:"Send reports and wait for the results, as PACS and RIS."`
 	Chaos    chaosCommand    `cmd:"" help:"Do one ill-behaved thing to a DICOM server."`
 }
 

@@ -117,7 +117,7 @@ func (s *Store) startWriter(ctx context.Context) error {
 func (s *Store) commit(conn *sql.Conn, first *request) {
 	t := &tx{conn: conn}
 	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
-		first.answer <- fmt.Errorf("store: begin: %w", err)
+		s.refuse(first, fmt.Errorf("store: begin: %w", err))
 		return
 	}
 	group, woken, err := s.runGroup(t, first)
@@ -142,6 +142,22 @@ func (s *Store) commit(conn *sql.Conn, first *request) {
 			u.err = err
 		}
 		u.answer <- u.err
+	}
+}
+
+// refuse answers the first update and all that waited with it for an index
+// that another process holds: one after the other they would wait for minutes,
+// longer than a sender waits for its acknowledgement.
+func (s *Store) refuse(first *request, err error) {
+	for u := first; u != nil; {
+		if u.claim.CompareAndSwap(false, true) {
+			u.answer <- err
+		}
+		select {
+		case u = <-s.waiting: // nil when closed
+		default:
+			return
+		}
 	}
 }
 
