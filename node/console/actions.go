@@ -55,7 +55,7 @@ func (c *Console) deliveries(r *http.Request) (any, error) {
 	if !slices.Contains(deliveryStates, state) {
 		return nil, &httpError{http.StatusBadRequest, "state must be one of " + joined(deliveryStates)}
 	}
-	limit, err := limitOf(r, defaultPage)
+	limit, err := limitOf(r)
 	if err != nil {
 		return nil, err
 	}

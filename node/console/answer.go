@@ -85,7 +85,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	encoder.Encode(v) // an error is one of the connection
+	_ = encoder.Encode(v) // an error is one of the connection
 }
 
 // Bounds of what a request may bring, and how long it may take to.

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,7 +10,7 @@ import (
 )
 
 const (
-	defaultPage = 100
+	defaultPage = 50
 	maxPage     = 1000
 )
 
@@ -28,16 +27,17 @@ func filterOf(r *http.Request) (f node.CaseFilter, err error) {
 			return f, err
 		}
 	}
-	f.Limit, err = limitOf(r, defaultPage)
+	f.Limit, err = limitOf(r)
 	return f, err
 }
 
 // limitOf reads how many entries a list may have.
-func limitOf(r *http.Request, unless int) (int, error) {
-	n, err := number("limit", cmp.Or(r.URL.Query().Get("limit"), "0"))
-	if r.URL.Query().Get("limit") == "" {
-		return unless, nil
+func limitOf(r *http.Request) (int, error) {
+	asked := r.URL.Query().Get("limit")
+	if asked == "" {
+		return defaultPage, nil
 	}
+	n, err := number("limit", asked)
 	return int(min(n, maxPage)), err
 }
 

@@ -12,31 +12,31 @@ import (
 	"concord/node"
 )
 
-// browser is a headless Chromium that looks at a node's pages.
+// browser is a headless Chromium.
 type browser struct {
-	*harness
+	*testing.T
 	ctx context.Context
 }
 
 // browse opens a browser for the rest of the test.
-func (h *harness) browse() *browser {
-	h.Helper()
+func browse(t *testing.T, flags ...chromedp.ExecAllocatorOption) *browser {
+	t.Helper()
 	if testing.Short() {
-		h.Skip("a browser takes seconds to start")
+		t.Skip("a browser takes seconds to start")
 	}
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		h.Skip("there is no chromium here; install Debian's package of this name to run the browser tests")
+		t.Skip("there is no chromium here; install Debian's package of this name to run the browser tests")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(h.TempDir()))
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	h.Cleanup(cancel)
+		chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(options, flags...)...)
+	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
-	h.Cleanup(cancel)
+	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
-	h.Cleanup(cancel)
-	return &browser{h, ctx}
+	t.Cleanup(cancel)
+	return &browser{t, ctx}
 }
 
 // do does the steps.
@@ -77,7 +77,7 @@ func TestRadiologistGivesFeedback(t *testing.T) {
 	h.addJudged(study1,
 		node.Statement{Text: "Frontal chest radiograph.", Verdict: node.Yes, Confidence: .95, Images: seen(study1)},
 		node.Statement{Text: "CT of the <b>chest</b>.", Verdict: node.No, Confidence: .9, Images: seen(study1)})
-	b := h.browse()
+	b := browse(t)
 	b.do(chromedp.Navigate(h.url), chromedp.Click(`//a[text()="Case 2"]`), chromedp.WaitVisible(`#statements`))
 	marks := ask[string](b, `[...document.querySelectorAll('mark')].map(m => m.className + '=' + m.lastChild.data).join(';')`)
 	if marks != "yes=Frontal chest radiograph.;no=CT of the <b>chest</b>." {
@@ -114,7 +114,7 @@ func TestOperatorMendsWhatIsStuck(t *testing.T) {
 	h.wait(node.WaitingReport, node.WaitingReport)
 	h.send(oru("M1", "A1", "Normal heart."))
 	h.wait(node.WaitingReport, node.WaitingReport, node.Ambiguous)
-	b := h.browse()
+	b := browse(t)
 	b.do(chromedp.Navigate(h.url + "/cases/3"))
 	b.until(`document.querySelectorAll('.candidate').length == 2`)
 	b.do(chromedp.Click(chromedp.CSS(`.candidate button`)), chromedp.Click(`//button[text()="Judge now"]`))
@@ -133,7 +133,7 @@ func TestPageShowsWhatTheNodeRefuses(t *testing.T) {
 	h.store(study1, "A1")
 	h.send(oru("M1", "A1", "Normal heart."))
 	h.wait(node.Settling)
-	b := h.browse()
+	b := browse(t)
 	b.do(chromedp.Navigate(h.url + "/cases/1"))
 	if err := h.node.JudgeNow(t.Context(), 1); err != nil {
 		t.Fatal(err)
@@ -155,7 +155,7 @@ func TestPagesFit(t *testing.T) {
 	h.send(oru("M1", "A1", "Normal heart."))
 	h.wait(node.WaitingReport, node.WaitingReport, node.Ambiguous)
 	h.addJudged(study1, node.Statement{Text: strings.Repeat("Chest radiograph ", 30), Verdict: node.No, Confidence: .9, Images: seen(study1)})
-	b := h.browse()
+	b := browse(t)
 	for _, c := range []struct {
 		width, height int64
 		language      string
@@ -170,5 +170,53 @@ func TestPagesFit(t *testing.T) {
 				t.Errorf("%s at %d pixels: language %s, %d pixels wide, %d controls without a name", path, c.width, language, width, unnamed)
 			}
 		}
+	}
+}
+
+// faint lists the texts of a page whose contrast with what is behind them is
+// below 4.5 (WCAG 2.1, 1.4.3).
+const faint = `(() => {
+	const rgba = c => c.match(/[\d.]+/g).map(Number);
+	const behind = e => { for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } };
+	const light = c => c.slice(0, 3).map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [.2126, .7152, .0722][i], 0);
+	return [...document.body.querySelectorAll('*')]
+		.filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim()))
+		.filter(e => { const [a, b] = [light(rgba(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x); return (a + .05) / (b + .05) < 4.5; })
+		.map(e => e.tagName + '.' + e.className + ': ' + e.textContent.trim().slice(0, 30)).join('; ');
+})()`
+
+func TestTextIsReadable(t *testing.T) {
+	h := newHarness(t, time.Hour)
+	h.ris.refuses.Store(true)
+	h.store(study1, "A1")
+	h.send(oru("M1", "A1", "Normal prostate."))
+	h.wait(node.Settling)
+	if err := h.node.JudgeNow(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	h.wait(node.Failed)
+	h.addJudged(study1,
+		node.Statement{Text: "Frontal chest radiograph.", Verdict: node.Yes, Confidence: .95, Images: seen(study1)},
+		node.Statement{Text: "CT of the chest.", Verdict: node.No, Confidence: .9, Images: seen(study1)},
+		node.Statement{Text: "Opacity.", Verdict: node.Maybe, Confidence: .5, Images: seen(study1)},
+		node.Statement{Text: "History.", Verdict: node.NotJudged, Reason: "history"})
+	if err := h.node.AddFeedback(t.Context(), node.Feedback{CaseID: 2, Statement: 2, Opinion: node.OpinionWrong}); err != nil {
+		t.Fatal(err)
+	}
+	for name, flags := range map[string][]chromedp.ExecAllocatorOption{"light": nil,
+		"dark": {chromedp.Flag("blink-settings", "preferredColorScheme=0")}} {
+		t.Run(name, func(t *testing.T) {
+			b := browse(t, flags...)
+			b.do(chromedp.Navigate(h.url))
+			if dark := ask[bool](b, `matchMedia('(prefers-color-scheme: dark)').matches`); dark != (name == "dark") {
+				t.Fatalf("the browser is dark: %v", dark)
+			}
+			for _, path := range []string{"/", "/cases/1", "/cases/2", "/destinations", "/teaching"} {
+				b.do(chromedp.Navigate(h.url + path))
+				if found := ask[string](b, faint); found != "" {
+					t.Errorf("%s: %s", path, found)
+				}
+			}
+		})
 	}
 }

@@ -197,18 +197,18 @@ func writeLines(w http.ResponseWriter, rows []opinionRow, _ bool) error {
 func writePairs(w http.ResponseWriter, rows []opinionRow, first bool) error {
 	out := csv.NewWriter(w)
 	out.Comma = '\t'
+	var lines [][]string
 	if first {
-		out.Write([]string{"image", "statement", "label", "category", "id"})
+		lines = append(lines, []string{"image", "statement", "label", "category", "id"})
 	}
 	for _, row := range rows {
 		if row.Label == "" || !row.Current || (row.Label == string(node.Yes) && row.Verdict == node.No && len(row.Images) > 1) {
 			continue
 		}
 		for _, i := range row.Images {
-			out.Write([]string{fmt.Sprintf("%s/%d.png", i.SOPUID, i.Frame), strings.Join(strings.Fields(row.Text), " "),
+			lines = append(lines, []string{fmt.Sprintf("%s/%d.png", i.SOPUID, i.Frame), strings.Join(strings.Fields(row.Text), " "),
 				row.Label, row.Modality, strconv.FormatInt(row.ID, 10)})
 		}
 	}
-	out.Flush()
-	return out.Error()
+	return out.WriteAll(lines)
 }

@@ -107,16 +107,10 @@ func (c *Console) failPage(w http.ResponseWriter, r *http.Request, status int, m
 	c.show(w, r, status, "error.html", map[string]any{"Status": status, "Message": message})
 }
 
-// shownCases is how many cases a page lists when nobody asks for more.
-const shownCases = 50
-
 // casesPage lists cases: of those on a page the flagged ones first, the worst on top.
 func (c *Console) casesPage(r *http.Request) (any, error) {
 	filter, err := filterOf(r)
 	if err != nil {
-		return nil, err
-	}
-	if filter.Limit, err = limitOf(r, shownCases); err != nil {
 		return nil, err
 	}
 	views, err := c.Node.Cases(r.Context(), filter)

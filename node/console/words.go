@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -64,13 +65,28 @@ func person(name string) string {
 	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r == '^' }), " ")
 }
 
-// event says a line of a timeline: an event, or an event → a state.
+// lines are the forms of a timeline's lines that hold words to be said.
+var lines = []struct {
+	form   *regexp.Regexp
+	phrase string
+}{
+	{regexp.MustCompile(`^(.+) → (.+)$`), "%s → %s"}, // an event and the state it led to
+	{regexp.MustCompile(`^(sr|oru) to (\S+): (\w+), (.*)$`), "%s to %s: %s, %s"},
+	{regexp.MustCompile(`^feedback on statement (\d+): (\w+)$`), "feedback on statement %s: %s"},
+}
+
+// event says a line of a timeline.
 func (d dictionary) event(line string) string {
-	before, after, found := strings.Cut(line, " → ")
-	if !found {
-		return d.say(line)
+	for _, l := range lines {
+		if m := l.form.FindStringSubmatch(line); m != nil {
+			var said []any
+			for _, word := range m[1:] {
+				said = append(said, d.say(word))
+			}
+			return d.say(l.phrase, said...)
+		}
 	}
-	return d.say(before) + " → " + d.say(after)
+	return d.say(line)
 }
 
 // english says the words of the API as a person would.
@@ -98,6 +114,7 @@ var chinese = dictionary{
 	"quiet timer elapsed": "静默期结束", "judging started": "开始判断", "judging interrupted": "判断中断", "judging failed": "判断失败",
 	"results queued": "结果已排队", "nothing to send": "没有要发送的结果", "all delivered": "全部送达",
 	"delivery failed for good": "发送最终失败", "delivery tried again": "重新发送", "waited too long": "等待过久",
+	"%s to %s: %s, %s": "%s 发往 %s：%s，%s", "feedback on statement %s: %s": "对语句 %s 的反馈：%s",
 	// reasons
 	"no report for this study has arrived; check that the RIS sends it":                                          "本检查的报告尚未到达；请确认 RIS 已发送",
 	"no study with the keys of this report has arrived; check that the PACS forwards it":                         "本报告对应的检查尚未到达；请确认 PACS 已转发",
