@@ -20,7 +20,9 @@ demo_packages=("${build_packages[@]}" orthanc dcmtk)
 # dicom3tools: dciodvfy, which judges our SRs. libgdcm-tools: gdcmconv, which judges our pictures. python3-*: the other
 # side of interop and picture tests.
 # chromium (113 MB): the browser in which the tests use the page; without it they are skipped.
-test_packages=("${demo_packages[@]}" dicom3tools libgdcm-tools python3-hl7 python3-pydicom python3-numpy python3-pil chromium)
+# rsyslog*: the audit repository of the tests, in two transports. libxml2-utils: xmllint, which judges our audit messages.
+test_packages=("${demo_packages[@]}" dicom3tools libgdcm-tools python3-hl7 python3-pydicom python3-numpy python3-pil chromium
+  rsyslog rsyslog-gnutls libxml2-utils)
 
 log=.deps/setup.log
 # What Concord is measured beside, and strace to count what a server syncs.
