@@ -191,6 +191,9 @@ func (c *connection) idle(ctx context.Context) error {
 	case err := <-c.gone:
 		return c.lost(err)
 	case <-c.draining:
+		if c.spool.holds(c.at) { // recorded just before draining began
+			return nil
+		}
 		return c.finish()
 	case <-c.wake:
 		return nil

@@ -418,6 +418,23 @@ func TestUDP(t *testing.T) {
 	}
 }
 
+// What is recorded right before Close goes out with it, and once.
+func TestCloseSendsTheLast(t *testing.T) {
+	a := newAuthority(t)
+	repo := startRepository(t, tlsListener(t, "127.0.0.1:0", a), 0)
+	for n := range 40 {
+		r := open(t, Config{Address: repo.listener.Addr().String(), Transport: TLS, TLSConfig: clientConfig(t, a)})
+		r.ApplicationStarted()
+		sent := n + n + 1
+		await(t, "the start", func() bool { return len(repo.received()) == sent })
+		r.ApplicationStopped()
+		closeRecorder(t, r)
+		if got := repo.received(); len(got) != sent+1 || !strings.Contains(got[sent], `csd-code="110121"`) {
+			t.Fatalf("run %d: %d messages, want %d", n, len(got), sent+1)
+		}
+	}
+}
+
 // A process that is killed leaves its events to the next one.
 func TestKilled(t *testing.T) {
 	const events = 30

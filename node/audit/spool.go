@@ -176,6 +176,13 @@ func (s *spool) position() int64 {
 	return s.sent
 }
 
+// holds tells whether there is a message at offset.
+func (s *spool) holds(offset int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return offset < s.end
+}
+
 // waiting is the number of bytes that were not sent.
 func (s *spool) waiting() int64 {
 	s.mu.Lock()
