@@ -11,17 +11,46 @@ import (
 // color renders a frame of three samples per pixel (PS3.3 C.7.6.3.1.2).
 func (m *Image) color(f frame) image.Image {
 	picture := image.NewNRGBA(image.Rect(0, 0, m.columns, m.rows))
-	at := m.sampleReader(f)
 	ybr := f.photometric != "RGB"
 	pix := picture.Pix
+	if m.bitsAllocated == 8 && !f.planar && !m.subsampled {
+		colorBytes(pix, f.data, ybr)
+		return picture
+	}
+	at := m.sampleReader(f)
 	for i := range m.rows * m.columns {
 		a, b, c := at(i)
 		if ybr {
 			a, b, c = color.YCbCrToRGB(a, b, c)
 		}
-		pix[4*i], pix[4*i+1], pix[4*i+2], pix[4*i+3] = a, b, c, 0xFF
+		putPixel(pix[4*i:], a, b, c)
 	}
 	return picture
+}
+
+// colorBytes renders the usual layout: three bytes for each pixel.
+func colorBytes(pix, data []byte, ybr bool) {
+	for ; len(pix) >= 4 && len(data) >= 3; pix, data = pix[4:], data[3:] {
+		if !ybr {
+			putPixel(pix, data[0], data[1], data[2])
+			continue
+		}
+		// The sums of color.YCbCrToRGB, which is too large to be inlined.
+		y, cb, cr := int32(data[0])*0x10101, int32(data[1])-128, int32(data[2])-128
+		putPixel(pix, top(y+91881*cr), top(y-22554*cb-46802*cr), top(y+116130*cb))
+	}
+}
+
+// top returns v in 8 bits, of 16 bits behind the point.
+func top(v int32) byte {
+	if uint32(v)>>24 == 0 {
+		return byte(v >> 16)
+	}
+	return byte(^(v >> 31))
+}
+
+func putPixel(pix []byte, r, g, b byte) {
+	binary.LittleEndian.PutUint32(pix, uint32(r)|uint32(g)<<8|uint32(b)<<16|0xFF<<24)
 }
 
 // sampleReader returns a function that gives the three samples of pixel i in 8

@@ -203,3 +203,19 @@ func twelveBits(jpeg []byte) []byte {
 	b[bytes.Index(b, []byte{0xFF, 0xC0})+4] = 12
 	return b
 }
+
+// TestColorBytes: the short way to RGB is that of image/color.
+func TestColorBytes(t *testing.T) {
+	pix := make([]byte, 4)
+	for y := 0; y < 256; y += 3 {
+		for cb := 0; cb < 256; cb += 5 {
+			for cr := range 256 {
+				colorBytes(pix, []byte{byte(y), byte(cb), byte(cr)}, true)
+				r, g, b := color.YCbCrToRGB(byte(y), byte(cb), byte(cr))
+				if pix[0] != r || pix[1] != g || pix[2] != b || pix[3] != 255 {
+					t.Fatalf("%d %d %d: %v, want %d %d %d", y, cb, cr, pix, r, g, b)
+				}
+			}
+		}
+	}
+}
