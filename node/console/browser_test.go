@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -57,18 +58,33 @@ func ask[T any](b *browser, expression string) T {
 	return v
 }
 
-// until waits for an expression to become true. Chromedp's own Poll compiles
-// the expression in the page, which the page's policy forbids.
+// until waits for an expression to become true; while a page is on its way out
+// it has no value. Chromedp's own Poll compiles the expression in the page,
+// which the page's policy forbids.
 func (b *browser) until(expression string) {
 	b.Helper()
 	for range 500 {
-		if ask[bool](b, expression) {
+		if yes, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)); err == nil && yes {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	b.Fatalf("never true: %s", expression)
 }
+
+// click clicks an element of a page whose scripts have run.
+func (b *browser) click(selector string) {
+	b.Helper()
+	b.until(fmt.Sprintf(`document.readyState == 'complete' && document.querySelector(%q) != null`, selector))
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+const (
+	judgeButton  = `form[data-api$="/judge"] button`
+	resendButton = `form[data-api$="/resend"] button`
+	pauseButton  = `form[data-api$="/pacs/pause"] button`
+	resumeButton = `form[data-api$="/pacs/resume"] button`
+)
 
 func TestRadiologistGivesFeedback(t *testing.T) {
 	h := newHarness(t, time.Hour)
@@ -93,7 +109,8 @@ func TestRadiologistGivesFeedback(t *testing.T) {
 	if strings.Contains(ask[string](b, `document.documentElement.outerHTML`), patientName) {
 		t.Error("the page names the patient")
 	}
-	b.do(chromedp.SendKeys(`#author`, "ann\t"), chromedp.Click(chromedp.CSS(`#s2 button[value=wrong]`)))
+	b.do(chromedp.SendKeys(`#author`, "ann\t"))
+	b.click(`#s2 button[value=wrong]`)
 	b.until(`document.querySelector('#s2 .saved').textContent == 'Saved'`)
 	b.do(chromedp.Reload())
 	b.until(`document.querySelector('#s2 button[value=wrong]').ariaPressed == 'true'`)
@@ -117,13 +134,17 @@ func TestOperatorMendsWhatIsStuck(t *testing.T) {
 	b := browse(t)
 	b.do(chromedp.Navigate(h.url + "/cases/3"))
 	b.until(`document.querySelectorAll('.candidate').length == 2`)
-	b.do(chromedp.Click(chromedp.CSS(`.candidate button`)), chromedp.Click(`//button[text()="Judge now"]`))
+	b.click(`.candidate button`)
+	b.click(judgeButton)
 	h.wait(node.WaitingReport, node.WaitingReport, node.Failed)
+	b.until(`document.readyState == 'complete' && !document.querySelector('form[data-api$="/judge"]')`) // the page has come again
 
 	h.ris.refuses.Store(false)
-	pause, resume := chromedp.CSS(`button[aria-label="Pause pacs"]`), chromedp.CSS(`button[aria-label="Resume pacs"]`)
-	b.do(chromedp.Navigate(h.url+"/destinations"), chromedp.Click(pause), chromedp.Click(resume), chromedp.WaitVisible(pause),
-		chromedp.Click(`//button[text()="Send again"]`))
+	b.do(chromedp.Navigate(h.url + "/destinations"))
+	b.click(pauseButton)
+	b.click(resumeButton)
+	b.until(fmt.Sprintf(`document.querySelector(%q) != null`, pauseButton))
+	b.click(resendButton)
 	h.wait(node.WaitingReport, node.WaitingReport, node.Done)
 }
 
@@ -139,7 +160,8 @@ func TestPageShowsWhatTheNodeRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.wait(node.Done)
-	b.do(chromedp.Click(`//button[text()="Judge now"]`), chromedp.WaitVisible(`#problem`))
+	b.click(judgeButton)
+	b.until(`!document.querySelector('#problem').hidden`)
 	if said := ask[string](b, `document.querySelector('#problem').textContent`); !strings.Contains(said, "only one that settles") {
 		t.Errorf("the page says %q", said)
 	}
