@@ -447,11 +447,12 @@ func (n *Node) record(tx Tx, c *Case, event string, now time.Time) error {
 	return tx.AddEvent(c.ID, CaseEvent{At: now, Event: event + " → " + string(c.State)})
 }
 
-// scheduleSettle sets the quiet timer: it runs from the study's last object.
+// scheduleSettle sets the quiet timer: it runs from the study's last object. A
+// study that was quiet for long enough is ready at once.
 func (n *Node) scheduleSettle(tx Tx, c *Case, study *Study, now time.Time) error {
 	due := study.LastObjectAt.Add(n.Config.Quiet)
-	if due.Before(now) {
-		due = now
+	if !due.After(now) {
+		return n.endSettling(tx, c, now)
 	}
 	return tx.AddJob(Job{Queue: settleQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: due})
 }

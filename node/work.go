@@ -29,14 +29,18 @@ func (n *Node) settle(ctx context.Context, job *Job) error {
 				return tx.RetryJob(job.ID, due)
 			}
 		}
-		if err := n.move(tx, c, QuietElapsed, now); err != nil {
-			return err
-		}
-		if err := tx.AddJob(Job{Queue: judgeQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now}); err != nil {
+		if err := n.endSettling(tx, c, now); err != nil {
 			return err
 		}
 		return tx.FinishJob(job.ID)
 	})
+}
+
+func (n *Node) endSettling(tx Tx, c *Case, now time.Time) error {
+	if err := n.move(tx, c, QuietElapsed, now); err != nil {
+		return err
+	}
+	return tx.AddJob(Job{Queue: judgeQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now})
 }
 
 // expire gives up a case whose other half never came.
