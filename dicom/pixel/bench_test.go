@@ -19,6 +19,11 @@ func BenchmarkFrame(b *testing.B) {
 		{"US RLE palette", "US-PAL-8-10x-echo"},
 		{"US JPEG colour", "examples_ybr_color.dcm"},
 		{"US RGB", "I_000034.dcm"},
+		{"XA 1024 lossless JPEG", "XA1_JPLL"},
+		{"NM 1024x256 extended JPEG", "JPGExtended.dcm"},
+		{"CT 512 JPEG-LS", "CT2_JLSN"},
+		{"CR 1760x2140 JPEG 2000", "RG2_J2KI"},
+		{"RGB 640x480 HTJ2K", "HTJ2KLossless_08_RGB.dcm"},
 	} {
 		for _, name := range corpus(b) {
 			if !strings.HasSuffix(name, c.suffix) {

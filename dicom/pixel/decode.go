@@ -42,7 +42,7 @@ func (m *Image) decodeFrame(fragments []dicom.Span) (frame, error) {
 		at += s.Length
 	}
 	format := codec.Format{Syntax: m.syntax.UID, Rows: m.rows, Columns: m.columns, Samples: m.samples,
-		BitsAllocated: m.bitsAllocated, BitsStored: m.bitsStored, Signed: m.signed, Planar: m.planar, Photometric: m.photometric}
+		BitsAllocated: m.bitsAllocated, Planar: m.planar, Photometric: m.photometric}
 	layout, err := w.decode(&format, int(length))
 	if err != nil {
 		w.release()

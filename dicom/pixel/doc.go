@@ -9,6 +9,12 @@
 //	picture, err := img.Frame(1, pixel.Window{})
 //
 // Frames are read one at a time, and no more is allocated than the bytes that
-// are present can fill. [Displayable], [SpreadFrames] and [Quality] choose what
-// is worth showing.
+// are present can fill. Compressed ones are decoded by workers: this binary runs
+// itself again, and package init turns it into a worker that cannot open,
+// connect or start anything, may allocate so much and take so long. A frame that
+// kills its worker is an [Error] with the code [Decoder]; the next one has a new
+// worker.
+//
+// [Displayable], [SpreadFrames], [ContentFrames] and [Quality] choose what is
+// worth showing, and [PresetFor] the window to show it in.
 package pixel

@@ -17,7 +17,7 @@ import (
 
 // rleFormat and rleFrame are a frame of 2 × 2 pixels.
 var (
-	rleFormat = codec.Format{Syntax: dicom.RLELossless, Rows: 2, Columns: 2, Samples: 1, BitsAllocated: 8, BitsStored: 8, Photometric: "MONOCHROME2"}
+	rleFormat = codec.Format{Syntax: dicom.RLELossless, Rows: 2, Columns: 2, Samples: 1, BitsAllocated: 8, Photometric: "MONOCHROME2"}
 	rleFrame  = append(append([]byte{1, 0, 0, 0, 64, 0, 0, 0}, make([]byte, 56)...), 3, 1, 2, 3, 4)
 )
 
@@ -93,7 +93,7 @@ func TestWorkerMemory(t *testing.T) {
 	w.memory[0], w.memory[1] = 0xFF, 0xD8
 	header := []byte{0xFF, 0xC2, 0, 11, 8, 0x27, 0x10, 0x27, 0x10, 1, 1, 0x11, 0}
 	copy(w.memory[2:], header)
-	format := codec.Format{Syntax: dicom.JPEGBaseline, Rows: 10000, Columns: 10000, Samples: 1, BitsAllocated: 8, BitsStored: 8}
+	format := codec.Format{Syntax: dicom.JPEGBaseline, Rows: 10000, Columns: 10000, Samples: 1, BitsAllocated: 8}
 	limit := frameMemory(1 << 20)
 	_, err = w.ask(job{Format: format, Length: 8 << 20, Limit: time.Minute}, limit, time.Minute)
 	w.retired = true
@@ -169,7 +169,7 @@ func (p *pool) end() {
 func BenchmarkHandOver(b *testing.B) {
 	p := newPool(1)
 	defer p.end()
-	format := codec.Format{Syntax: dicom.EncapsulatedUncompressed, Rows: 512, Columns: 512, Samples: 1, BitsAllocated: 16, BitsStored: 16}
+	format := codec.Format{Syntax: dicom.EncapsulatedUncompressed, Rows: 512, Columns: 512, Samples: 1, BitsAllocated: 16}
 	slice := make([]byte, format.Size())
 	for b.Loop() {
 		w, err := p.acquire()

@@ -9,13 +9,12 @@ import "fmt"
 // Format is what the header says of a decoded frame, and the syntax it is
 // encoded in. The caller has checked that its numbers fit each other.
 type Format struct {
-	Syntax                    string // transfer syntax UID
-	Rows, Columns             int
-	Samples                   int // per pixel, 1 or 3
-	BitsAllocated, BitsStored int // of a sample
-	Signed                    bool
-	Planar                    bool // all of one sample, then all of the next
-	Photometric               string
+	Syntax        string // transfer syntax UID
+	Rows, Columns int
+	Samples       int  // per pixel, 1 or 3
+	BitsAllocated int  // of a sample
+	Planar        bool // all of one sample, then all of the next
+	Photometric   string
 }
 
 // Size returns the bytes of a decoded frame.

@@ -88,7 +88,6 @@ static int decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t **image,
     if ((*image)->comps[i].data == NULL) return concord_j2k_broken;
     store(&(*image)->comps[i], dst + i * f->bytes, pixels, f->samples, f->bytes);
   }
-  f->precision = (*image)->comps[0].prec;
   f->sycc = (*image)->color_space == OPJ_CLRSPC_SYCC;
   return concord_j2k_ok;
 }

@@ -7,12 +7,11 @@
 // concord_j2k_format is what the header says, and what the codestream says.
 typedef struct {
   uint32_t rows, columns, samples;
-  uint32_t bytes;    // of a sample
+  uint32_t bytes; // of a sample
   uint32_t threads;
-  uint32_t precision; // out: of the first component
-  int transformed;    // out: the multiple component transform was in use and is undone
-  int sycc;           // out: the JP2 wrapper says that the components are YCbCr
-  char message[160];  // out: what OpenJPEG says is wrong
+  int transformed;   // out: the multiple component transform was in use and is undone
+  int sycc;          // out: the JP2 wrapper says that the components are YCbCr
+  char message[160]; // out: what OpenJPEG says is wrong
 } concord_j2k_format;
 
 enum { concord_j2k_ok, concord_j2k_broken, concord_j2k_size, concord_j2k_components, concord_j2k_sampling, concord_j2k_precision };

@@ -108,7 +108,7 @@ func (j *jpegStream) read() error {
 	}
 	for {
 		marker, parameters, err := j.next()
-		if errors.Is(err, errNoMore) && j.complete() {
+		if errors.Is(err, errNoMore) && j.complete() && j.process != markerSOF2 {
 			return nil // all but the end marker is there
 		}
 		if err != nil {
