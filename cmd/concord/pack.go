@@ -6,13 +6,44 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 
 	"concord/config"
 	"concord/inference"
+	"concord/inference/packs"
 )
 
 type packCommand struct {
-	Verify packVerifyCommand `cmd:"" help:"Run a pack's goldens and print what differs."`
+	Verify    packVerifyCommand    `cmd:"" help:"Run a pack's goldens and print what differs."`
+	ImportOFA packImportOFACommand `cmd:"" name:"import-ofa" help:"Make a pack of an OFA visual-entailment checkpoint."`
+}
+
+type packImportOFACommand struct {
+	From   string   `help:"Folder of a Hugging Face or ModelScope checkpoint, or a fairseq .pt file." required:"" type:"path"`
+	Out    string   `help:"Folder of the pack to make." required:"" type:"path"`
+	Python string   `help:"Python that has torch and onnx (Debian: python3-torch, python3-onnx)." default:"/usr/bin/python3"`
+	Option []string `arg:"" optional:"" passthrough:"" help:"Options of the exporter, after --; '-- --help' lists them."`
+}
+
+// Run exports the checkpoint with the program that the binary carries.
+func (p packImportOFACommand) Run(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "concord-ofa-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.CopyFS(dir, packs.OFAExporter()); err != nil {
+		return err
+	}
+	args := append([]string{filepath.Join(dir, "export.py"), "--from", p.From, "--out", p.Out}, p.Option...)
+	command := exec.CommandContext(ctx, p.Python, args...)
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("the exporter failed (it needs torch and onnx: apt-get install python3-torch python3-onnx): %w", err)
+	}
+	fmt.Printf("%s is made; `concord pack verify %s --goldens F --images D` checks it against values of your own\n", p.Out, p.Out)
+	return nil
 }
 
 type packVerifyCommand struct {

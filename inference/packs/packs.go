@@ -12,6 +12,9 @@ import (
 //go:embed builtin
 var files embed.FS
 
+//go:embed ofa/*.py
+var exporter embed.FS
+
 // Builtin is the built-in pack, for inference.Open.
 func Builtin() fs.FS {
 	pack, err := fs.Sub(files, "builtin")
@@ -19,4 +22,14 @@ func Builtin() fs.FS {
 		panic(err) // the name above is no path
 	}
 	return pack
+}
+
+// OFAExporter is the Python program export.py, with its modules, that makes a
+// pack of an OFA checkpoint. It needs Debian's python3-torch and python3-onnx.
+func OFAExporter() fs.FS {
+	program, err := fs.Sub(exporter, "ofa")
+	if err != nil {
+		panic(err) // the name above is no path
+	}
+	return program
 }
