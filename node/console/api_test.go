@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"image/png"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +28,7 @@ func TestAnswers(t *testing.T) {
 	h.send(oru("M2", "A2", "Normal heart."))
 	h.wait(node.Done, node.WaitingReport, node.WaitingReport, node.Ambiguous)
 
+	documented := readContract(t)
 	big := `{"report":"` + strings.Repeat("x", 5<<20) + `"}`
 	for _, c := range []struct {
 		method, path, contentType, body string
@@ -98,6 +101,9 @@ func TestAnswers(t *testing.T) {
 			if _, err := errorOf(body); err != nil {
 				t.Errorf("%s %s: %v: %.300s", c.method, c.path, err, body)
 			}
+		}
+		if answer.Header.Get("Content-Type") == "application/json; charset=utf-8" {
+			documented.check(t, body)
 		}
 		if strings.Contains(body, patientName) && !strings.Contains(c.path, "/objects/") {
 			t.Errorf("%s %s names the patient", c.method, c.path)
@@ -224,5 +230,27 @@ func TestMetrics(t *testing.T) {
 	}
 	if strings.Contains(body, patientName) || strings.Contains(body, study1) {
 		t.Error("the metrics hold an identifier")
+	}
+}
+
+// contract is the text of docs/api.md.
+type contract string
+
+func readContract(t *testing.T) contract {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contract(text)
+}
+
+// check finds the fields of an answer that the contract does not name.
+func (c contract) check(t *testing.T, body string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(?m)^ *"(\w+)": `).FindAllStringSubmatch(body, -1) {
+		if !regexp.MustCompile(`[^\w]` + m[1] + `[^\w]`).MatchString(string(c)) {
+			t.Errorf("docs/api.md does not name the field %q", m[1])
+		}
 	}
 }

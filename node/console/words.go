@@ -138,7 +138,7 @@ var chinese = dictionary{
 	"Study": "检查", "Author": "作者", "Statement %d": "语句 %d", "Paragraph": "段落", "whole report": "整份报告",
 	"Picture %d": "图像 %d", "series %d, instance %d, frame %d": "序列 %d，图像号 %d，第 %d 帧", "confidence %d %%": "置信度 %d %%",
 	"Judged on these pictures": "据以判断的图像", "No verdict rests on a picture; these are pictures of the study.": "没有任何判断基于图像；以下是本检查的图像。",
-	"The study has no picture that can be shown.": "本检查没有可显示的图像。", "No report yet.": "尚无报告。", "No study yet.": "尚无检查。",
+	"The study has no picture that can be shown.": "本检查没有可显示的图像。", "No report yet.": "尚无报告。", "No study yet.": "尚无检查。", "All cases of this study": "此检查的所有病例",
 	"Your name or initials": "您的姓名或缩写", "kept in this browser, stored with your feedback": "保存在此浏览器中，并随反馈一起保存",
 	"Is the verdict right?": "判断正确吗？", "Is the flag right?": "提示正确吗？", "note": "备注", "Note": "备注", "Saved": "已保存", "At": "时间",
 	"Choose the study of this report": "为本报告选择检查", "Join to this study": "归入此检查", "Join to the study with this UID": "归入此 UID 的检查",
