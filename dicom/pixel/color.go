@@ -107,12 +107,28 @@ func (m *Image) palette(f frame) (image.Image, error) {
 		return nil, failf(Malformed, "the palette is missing or damaged")
 	}
 	picture := image.NewNRGBA(image.Rect(0, 0, m.columns, m.rows))
-	cells := m.unpack(f)
-	defer cells.release()
-	for i := range m.rows * m.columns {
-		v := m.stored(cells, i)
-		pix := picture.Pix[4*i : 4*i+4]
-		pix[0], pix[1], pix[2], pix[3] = byte(red.at(v)), byte(green.at(v)), byte(blue.at(v)), 0xFF
+	paint := func(pix []byte, c cells) {
+		for i := range len(pix) / 4 {
+			v := m.stored(c, i)
+			putPixel(pix[4*i:], byte(red.at(v)), byte(green.at(v)), byte(blue.at(v)))
+		}
+	}
+	c := m.unpack(f)
+	defer c.release()
+	if c.bytes > 1 {
+		paint(picture.Pix, c)
+		return picture, nil
+	}
+	var every [256]byte
+	for i := range every {
+		every[i] = byte(i)
+	}
+	var colors [4 * len(every)]byte
+	paint(colors[:], cells{data: every[:], bytes: 1})
+	pix := picture.Pix
+	for _, raw := range c.data[:m.rows*m.columns] {
+		copy(pix[:4], colors[4*int(raw):])
+		pix = pix[4:]
 	}
 	return picture, nil
 }
