@@ -22,6 +22,7 @@ type Model struct {
 	vision   Graph
 	score    Graph
 	text     tokenizer
+	cache    cache
 }
 
 // Open reads, checks and loads a pack: an embedded one, or a folder by Dir. Close frees it.

@@ -52,11 +52,15 @@ func (m *Model) Picture(img image.Image) (image.Image, error) {
 	return prepared.image(), nil
 }
 
-// EncodeImage runs the vision graph on one picture.
+// EncodeImage runs the vision graph on one picture, unless it did so lately.
 func (m *Model) EncodeImage(ctx context.Context, img image.Image) (*Encoded, error) {
 	prepared, err := m.manifest.Image.prepare(img)
 	if err != nil {
 		return nil, err
+	}
+	key := keyOf(prepared)
+	if known := m.cache.get(key); known != nil {
+		return known, nil
 	}
 	outputs, err := m.vision.Run(ctx, map[string]Tensor{"pixel_values": m.manifest.Image.pixels(prepared)})
 	if err != nil {
@@ -69,7 +73,9 @@ func (m *Model) EncodeImage(ctx context.Context, img image.Image) (*Encoded, err
 	if !finite(tokens.Floats) {
 		return nil, fmt.Errorf("inference: pack %s: the vision graph gave NaN or infinite values", m.manifest.Name)
 	}
-	return &Encoded{m, tokens, prepared.w, prepared.h}, nil
+	encoded := &Encoded{m, tokens, prepared.w, prepared.h}
+	m.cache.put(key, encoded)
+	return encoded, nil
 }
 
 // Score judges every statement against every picture: the result is [picture][statement].

@@ -36,11 +36,11 @@ type phrases struct {
 }
 
 var english = phrases{
-	factsOnly: "not judged: this pack judges facts of the picture only (modality, body region, plane, view, MR sequence), not findings",
-	heading:   "not judged: a heading, not a claim about the picture",
-	several:   "not judged: the sentence names several kinds of picture at once",
-	tooLong:   "not judged: the sentence is too long for this pack",
-	language:  "not judged: this pack does not read the language of the sentence",
+	factsOnly: "this pack judges facts of the picture only (modality, body region, plane, view, MR sequence), not findings",
+	heading:   "a heading, not a claim about the picture",
+	several:   "the sentence names several kinds of picture at once",
+	tooLong:   "the sentence is too long for this pack",
+	language:  "this pack does not read the language of the sentence",
 	open:      "fits as far as the pack can see; it cannot see: %s",
 	judged:    "judged: %s",
 	whole:     "judged: the sentence as a whole",
@@ -51,11 +51,11 @@ var english = phrases{
 }
 
 var chinese = phrases{
-	factsOnly: "未判断：本模型只判断图像本身的事实（检查类型、部位、断面、体位、MR序列），不判断影像所见",
-	heading:   "未判断：视为标题，而非对图像的陈述",
-	several:   "未判断：该句同时涉及多种图像",
-	tooLong:   "未判断：该句过长",
-	language:  "未判断：本模型不支持该语言",
+	factsOnly: "本模型只判断图像本身的事实（检查类型、部位、断面、体位、MR序列），不判断影像所见",
+	heading:   "视为标题，而非对图像的陈述",
+	several:   "该句同时涉及多种图像",
+	tooLong:   "该句过长",
+	language:  "本模型不支持该语言",
 	open:      "就可见内容而言相符；模型无法判断：%s",
 	judged:    "判断依据：%s",
 	whole:     "判断依据：整句",
