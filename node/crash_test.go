@@ -212,3 +212,25 @@ func TestDeathAtEveryUpdate(t *testing.T) {
 		})
 	}
 }
+
+// A study that came before the clock was set back by an hour does not wait
+// for that hour.
+func TestClockSetBack(t *testing.T) {
+	h := newHarness(t, nil)
+	i := chest(study1, "A1")
+	h.store(i)
+	h.wait(node.WaitingReport)
+	err := h.node.Index.Update(t.Context(), func(tx node.Tx) error {
+		study, err := tx.Study(study1)
+		if err != nil {
+			return err
+		}
+		study.LastObjectAt = time.Now().Add(time.Hour)
+		return tx.PutStudy(study)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.send(reportOf(study1))
+	h.wait(node.Done)
+}

@@ -450,7 +450,7 @@ func (n *Node) record(tx Tx, c *Case, event string, now time.Time) error {
 // scheduleSettle sets the quiet timer: it runs from the study's last object. A
 // study that was quiet for long enough is ready at once.
 func (n *Node) scheduleSettle(tx Tx, c *Case, study *Study, now time.Time) error {
-	due := study.LastObjectAt.Add(n.Config.Quiet)
+	due := n.quietEnd(study, now)
 	if !due.After(now) {
 		return n.endSettling(tx, c, now)
 	}

@@ -106,6 +106,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	running.Go(func() { n.indexObjects(ctx) })
 	running.Go(func() { n.retain(ctx) })
+	running.Go(func() { n.watchClock(ctx) })
 	start(settleQueue, false, n.settle)
 	start(expireQueue, false, n.expire)
 	for range max(1, n.Config.JudgeWorkers) {

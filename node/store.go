@@ -132,6 +132,8 @@ type JobTx interface {
 	FinishJob(id int64) error
 	// RetryJob gives a job back, to be tried at the given time.
 	RetryJob(id int64, at time.Time) error
+	// ShiftJobs moves the times of all jobs, as the clock was.
+	ShiftJobs(by time.Duration) error
 }
 
 // Job is a piece of work that survives the process. RunAt is kept to the

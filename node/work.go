@@ -25,7 +25,7 @@ func (n *Node) settle(ctx context.Context, job *Job) error {
 			return err
 		}
 		if study != nil {
-			if due := study.LastObjectAt.Add(n.Config.Quiet); due.After(now) {
+			if due := n.quietEnd(study, now); due.After(now) {
 				return tx.RetryJob(job.ID, due)
 			}
 		}

@@ -37,6 +37,7 @@ func testIndex(t *testing.T, open func(t *testing.T) node.Index) {
 		{"job lease", testJobLease},
 		{"job asked for while claimed", testJobAskedAgain},
 		{"job of a dead worker moved", testJobMovedThenTakenOver},
+		{"jobs follow the clock", testJobsFollowTheClock},
 		{"failed update", testFailedUpdate},
 		{"view cannot write", testViewCannotWrite},
 		{"leaked transaction", testLeakedTx},

@@ -148,3 +148,20 @@ func TestOpenFreesTheJobsOfTheProcessBefore(t *testing.T) {
 	}
 	wantClaim(t, open(t, dir), true, day, "a#2")
 }
+
+// testJobsFollowTheClock sets the clock back by an hour: what was due in a
+// minute still is, and a lease that runs goes on.
+func testJobsFollowTheClock(t *testing.T, index node.Index) {
+	addJobs(t, index, job("leased", day), job("later", day.Add(time.Minute)))
+	_, leased := claim(t, index, false, day)
+	equal(t, "leased", leased.Key, "leased")
+	back := day.Add(-time.Hour)
+	update(t, index, func(tx node.Tx) error { return tx.ShiftJobs(-time.Hour) })
+	if _, none := claim(t, index, false, back.Add(lease-time.Second)); none != nil {
+		t.Errorf("%s was claimed before its time", none.Key)
+	}
+	update(t, index, func(tx node.Tx) error { return tx.FinishJob(leased.ID) })
+	if _, later := claim(t, index, false, back.Add(time.Minute)); later == nil || later.Key != "later" {
+		t.Errorf("claimed %v, want the job that is due", later)
+	}
+}

@@ -97,3 +97,13 @@ func (t *tx) RetryJob(id int64, at time.Time) error {
 	t.wake = append(t.wake, *queue)
 	return nil
 }
+
+func (t *tx) ShiftJobs(by time.Duration) error {
+	queues, err := all(t, scanColumn[string], `SELECT DISTINCT queue FROM jobs`)
+	if err != nil {
+		return failed("shift jobs", err)
+	}
+	t.wake = append(t.wake, values(queues)...)
+	_, err = t.exec(`UPDATE jobs SET run_at = run_at + $1, due_at = due_at + $1`, by.Milliseconds())
+	return failed("shift jobs", err)
+}
