@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 
@@ -108,6 +109,7 @@ func startWorker() (_ *worker, err error) {
 	w.cmd.Args = []string{"concord-pixel-worker"}
 	w.cmd.Env = []string{workerVariable + "=1", "GOMAXPROCS=1", "GODEBUG=containermaxprocs=0,updatemaxprocs=0", "MALLOC_ARENA_MAX=1"}
 	w.cmd.Dir = "/"
+	w.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's interrupt is for us: we may have frames to finish
 	w.cmd.ExtraFiles = []*os.File{workerSocket - 3: theirs, workerMemory - 3: memory}
 	return w, w.cmd.Start()
 }

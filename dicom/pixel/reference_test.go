@@ -93,46 +93,71 @@ func (m *Image) decodedElsewhere(t *testing.T, name string) (string, error) {
 }
 
 // referencePicture lets dcmj2pnm render a frame under the window that Frame
-// chose.
+// chose or, where it cannot read the object, pydicom with numpy and PIL.
 func (m *Image) referencePicture(t *testing.T, program, name string, n int) (*pnm, error) {
-	var err error
-	args := []string{"-q", "+Ma", "+F", strconv.Itoa(n), "-O", "+op"}
-	if m.photometric == "MONOCHROME1" || m.photometric == "MONOCHROME2" {
-		f, err := m.frame(n)
-		if err != nil {
-			return nil, err
-		}
-		defer f.release()
-		t, ok, err := m.transform(n, Window{})
-		if err != nil {
-			return nil, err
-		}
-		if !ok && !m.float && m.bitsAllocated <= 16 {
-			m.chooseWindow(&t, m.unpack(f))
-		}
-		if !ok && (m.float || m.bitsAllocated > 16) {
-			t.windowOver(widePercentiles(m.wideValues(f)))
-		}
-		switch {
-		case t.voi != nil:
-			args = append(args, "+Wl", "1")
-		case t.window.Function == LinearExact:
-			args = append(args, "+Ww", fmt.Sprint(t.window.Center+0.5), fmt.Sprint(t.window.Width+1))
-		case t.window.Function == Sigmoid:
-			args = append(args, "+Wfs", "+Ww", fmt.Sprint(t.window.Center), fmt.Sprint(t.window.Width))
-		default:
-			args = append(args, "+Ww", fmt.Sprint(t.window.Center), fmt.Sprint(t.window.Width))
-		}
-	}
-	if name, err = m.decodedElsewhere(t, name); err != nil {
+	w, err := m.chosen(n)
+	if err != nil {
 		return nil, err
 	}
+	args := []string{"-q", "+Ma", "+F", strconv.Itoa(n), "-O", "+op"}
+	switch {
+	case w == nil:
+	case w.voi != nil:
+		args = append(args, "+Wl", "1")
+	case w.window.Function == LinearExact:
+		args = append(args, "+Ww", fmt.Sprint(w.window.Center+0.5), fmt.Sprint(w.window.Width+1))
+	case w.window.Function == Sigmoid:
+		args = append(args, "+Wfs", "+Ww", fmt.Sprint(w.window.Center), fmt.Sprint(w.window.Width))
+	default:
+		args = append(args, "+Ww", fmt.Sprint(w.window.Center), fmt.Sprint(w.window.Width))
+	}
+	native, err := m.decodedElsewhere(t, name)
+	if err != nil {
+		return nil, err
+	}
+	picture, err := runPNM(program, append(args, native)...)
+	if err == nil || w != nil && w.window.Function != LinearExact {
+		return picture, err
+	}
+	if w == nil {
+		w = &transform{}
+	}
+	picture, other := runPNM("/usr/bin/python3", filepath.Join("testdata", "reference.py"), name, strconv.Itoa(n),
+		fmt.Sprint(w.window.Center), fmt.Sprint(w.window.Width))
+	if other != nil {
+		return nil, fmt.Errorf("%w; %w", err, other)
+	}
+	return picture, nil
+}
+
+// chosen returns the way to grey that Frame takes for frame n; nil for colour.
+func (m *Image) chosen(n int) (*transform, error) {
+	if m.photometric != "MONOCHROME1" && m.photometric != "MONOCHROME2" {
+		return nil, nil
+	}
+	f, err := m.frame(n)
+	if err != nil {
+		return nil, err
+	}
+	defer f.release()
+	t, ok, err := m.transform(n, Window{})
+	switch {
+	case ok || err != nil:
+	case m.float || m.bitsAllocated > 16:
+		t.windowOver(widePercentiles(m.wideValues(f)))
+	default:
+		m.chooseWindow(&t, m.unpack(f))
+	}
+	return &t, err
+}
+
+func runPNM(program string, args ...string) (*pnm, error) {
 	var stderr bytes.Buffer
-	cmd := exec.Command(program, append(args, name)...)
+	cmd := exec.Command(program, args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil || len(out) == 0 {
-		return nil, fmt.Errorf("dcmj2pnm cannot: %.80s", strings.TrimSpace(stderr.String()))
+		return nil, fmt.Errorf("%s cannot: %.80s", filepath.Base(program), strings.TrimSpace(stderr.String()))
 	}
 	return parsePNM(out)
 }
