@@ -103,3 +103,45 @@ func TestStatementsAreFoundInTheText(t *testing.T) {
 		}
 	}
 }
+
+// Whatever the statements are, the page shows the whole text and nothing else.
+func FuzzStatementsInText(f *testing.F) {
+	f.Add("A. B.", "C.", "A.", "C.")
+	f.Add("Normal. Normal.", "", "Normal.", "Normal.")
+	f.Add("心影不大。", "前列腺", "不", "gone")
+	f.Add("x", "y", "", "xy")
+	f.Fuzz(func(t *testing.T, block1, block2, statement1, statement2 string) {
+		c := &node.Case{Report: &hl7.Report{Blocks: []hl7.Block{{Text: block1}, {Text: block2}}}}
+		statements := []*statementView{{Statement: node.Statement{N: 1, Text: statement1}}, {Statement: node.Statement{N: 2, Text: statement2}}}
+		for i, b := range blocksOf(c, statements) {
+			var whole string
+			for _, p := range b.Parts {
+				whole += p.Text
+				if p.Statement != nil && p.Statement.Text != p.Text {
+					t.Errorf("%q is marked as %q", p.Text, p.Statement.Text)
+				}
+			}
+			if whole != c.Report.Blocks[i].Text {
+				t.Errorf("the page shows %q, the report says %q", whole, c.Report.Blocks[i].Text)
+			}
+		}
+	})
+}
+
+func TestWhatTheNodeSaysInChinese(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{chinese.event("images arrived → settling"), "影像到达 → 等待静默期结束"},
+		{chinese.event("sr to pacs: sent, C-STORE status 0000H"), "DICOM SR 发往 pacs：已发送，C-STORE status 0000H"},
+		{chinese.event("feedback on statement 3: wrong"), "对语句 3 的反馈：错误"},
+		{chinese.event("something new"), "something new"},
+		{english.event("images arrived → waiting_report"), "images arrived → waiting for report"},
+		{english.event("oru to ris: dead, MSA-1 AR"), "HL7 ORU to ris: given up, MSA-1 AR"},
+		{chinese.reason("12 studies carry the order number of this report: choose one of them"), "有 12 个检查带有本报告的申请单号：请选择其中一个"},
+		{chinese.reason("ris refused the result: 7 %d"), "ris refused the result: 7 %d"},
+		{person("Wang^Xiao"), "Wang Xiao"},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
