@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -210,6 +211,35 @@ func TestDeathAtEveryUpdate(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDeathDuringRemoval kills the node before and after each commit of the
+// removal of a study: its images go, the case stays, and none is made of them.
+func TestDeathDuringRemoval(t *testing.T) {
+	i := chest(study1, "A1")
+	for at := int64(1); at <= 8; at++ {
+		for _, committed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("update %d committed=%v", at, committed), func(t *testing.T) {
+				t.Parallel()
+				p, dir := &peers{}, t.TempDir()
+				p.life(t, dir, &dying{}, []step{stores(i), sends(reportOf(study1))}, node.Done)
+				d := &dying{at: at, committed: committed, dead: make(chan struct{})}
+				_, stop := openNode(t, dir, func(h *harness, s *store.Store) {
+					d.Index = s
+					h.node.Index, h.node.Config.Keep = d, time.Millisecond
+				})
+				<-d.dead
+				stop()
+				h, stop := openNode(t, dir, func(h *harness, _ *store.Store) { h.node.Config.Keep = time.Millisecond })
+				defer stop()
+				h.until("the images go", func() bool { return !h.has(i.uid) })
+				h.wait(node.Done)
+				if files, _ := filepath.Glob(filepath.Join(dir, "objects", "*", "*")); len(files) > 0 {
+					t.Errorf("files are left over: %v", files)
+				}
+			})
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 	// removalMargin below the high watermark the oldest finished studies begin
 	// to go, so that objects are refused only when that is not enough.
 	removalMargin = 0.01
-	removalBatch  = 64 // studies removed between two sweeps
+	removalBatch  = 64 // studies that are looked up at once
 )
 
 // FullError says that the disk has no room: the sender shall try again later
@@ -92,31 +92,24 @@ func (n *Node) removeOld(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	for n.Config.HighWatermark > 0 && ctx.Err() == nil {
+	if n.Config.HighWatermark == 0 {
+		return nil
+	}
+	return n.removeStudies(ctx, now, now, "the disk is nearly full", func() (bool, error) {
 		used, err := n.Objects.Usage()
 		if err != nil {
-			return err
+			return false, err
 		}
 		n.isFull(used) // to say so when there is room again
-		if used <= n.Config.HighWatermark-removalMargin {
-			return nil
-		}
-		some, err := n.removeStudies(ctx, now, now, 1, "the disk is nearly full")
-		if err != nil || !some {
-			return err
-		}
-	}
-	return nil
+		return used <= n.Config.HighWatermark-removalMargin, nil
+	})
 }
 
 func (n *Node) removeByAge(ctx context.Context, now time.Time) error {
 	before := now.Add(-n.Config.Keep)
-	for some := true; some && ctx.Err() == nil; {
-		var err error
-		some, err = n.removeStudies(ctx, before, now, removalBatch, "kept "+n.Config.Keep.String()+" after the end")
-		if err != nil {
-			return err
-		}
+	why := "kept " + n.Config.Keep.String() + " after the end"
+	if err := n.removeStudies(ctx, before, now, why, func() (bool, error) { return false, nil }); err != nil {
+		return err
 	}
 	for removed := int64(1); removed > 0; {
 		err := n.Index.Update(ctx, func(tx Tx) (err error) {
@@ -130,28 +123,33 @@ func (n *Node) removeByAge(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// removeStudies removes the oldest studies to which nothing happened since
-// before, and says whether there were any.
-func (n *Node) removeStudies(ctx context.Context, before, now time.Time, limit int, why string) (some bool, err error) {
-	var uids []string
-	err = n.Index.View(ctx, func(tx Tx) error {
-		uids, err = tx.FinishedStudies(before, limit)
-		return err
-	})
-	if err != nil {
-		return false, err
-	}
-	for _, uid := range uids {
-		if err := n.removeStudy(ctx, uid, before, now, why); err != nil {
-			return false, err
+// removeStudies removes studies to which nothing happened since before, the
+// oldest first, until it is enough or there are no more.
+func (n *Node) removeStudies(ctx context.Context, before, now time.Time, why string, enough func() (bool, error)) error {
+	for {
+		if done, err := enough(); done || err != nil {
+			return err
+		}
+		var uids []string
+		err := n.Index.View(ctx, func(tx Tx) (err error) {
+			uids, err = tx.FinishedStudies(before, removalBatch)
+			return err
+		})
+		if err != nil || len(uids) == 0 {
+			return err
+		}
+		for _, uid := range uids {
+			if err := n.removeStudy(ctx, uid, before, now, why); err != nil {
+				return err
+			}
+			if done, err := enough(); done || err != nil {
+				return err
+			}
 		}
 	}
-	if len(uids) == 0 {
-		return false, nil
-	}
-	return true, n.Objects.Sweep(ctx)
 }
 
+// removeStudy removes one study, unless something happened to it meanwhile.
 func (n *Node) removeStudy(ctx context.Context, uid string, before, now time.Time, why string) error {
 	var removed *Removed
 	err := n.Index.Update(ctx, func(tx Tx) (err error) {
@@ -170,6 +168,9 @@ func (n *Node) removeStudy(ctx context.Context, uid string, before, now time.Tim
 		return nil
 	})
 	if err != nil || removed == nil {
+		return err
+	}
+	if err := n.Objects.Sweep(ctx); err != nil {
 		return err
 	}
 	n.Stats.StudiesRemoved.Add(1)
