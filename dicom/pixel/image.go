@@ -76,6 +76,9 @@ func (m *Image) readAttributes() error {
 	m.signed = intOr(d, dicom.PixelRepresentation, 0) == 1
 	m.planar = intOr(d, dicom.PlanarConfiguration, 0) == 1
 	m.photometric = d.String(dicom.PhotometricInterpretation)
+	if a := m.bitsAllocated; m.pixels.Encapsulated && a > 1 && a <= 16 {
+		m.bitsAllocated = (a + 7) &^ 7 // decoders give whole bytes
+	}
 	m.float = m.pixels.Tag != dicom.PixelDataTag
 	m.bigEndian = m.pixels.BigEndian || m.syntax.UID == dicom.GEPrivateImplicitBigEndian
 	if m.float {

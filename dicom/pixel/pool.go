@@ -143,8 +143,8 @@ func (w *worker) end() {
 		w.socket.Close()
 	}
 	if w.cmd != nil && w.cmd.Process != nil {
-		w.cmd.Process.Kill() //nolint:errcheck // it may have ended already
-		w.cmd.Wait()         //nolint:errcheck // its status is of no interest
+		w.cmd.Process.Kill() // it may have ended already
+		w.cmd.Wait()         // its status is of no interest
 	}
 	unix.Munmap(w.memory) //nolint:errcheck // it was mapped
 }

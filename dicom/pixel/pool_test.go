@@ -58,7 +58,7 @@ func TestWorkerDies(t *testing.T) {
 		"killed":      {signal(unix.SIGKILL), "died"},
 		"crashed":     {signal(unix.SIGSEGV), "died"},
 		"hangs":       {signal(unix.SIGSTOP), "not decoded within"},
-		"talks trash": {func(w *worker) { w.socket.Write([]byte("{")) }, "died"}, //nolint:errcheck // the decode shows it
+		"talks trash": {func(w *worker) { w.socket.Write([]byte("{")) }, "died"}, // the decode shows it
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPool(1)

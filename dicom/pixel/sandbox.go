@@ -39,7 +39,7 @@ func closeInherited() {
 		target, err := os.Readlink(filepath.Join(folder, f.Name()))
 		fd, _ := strconv.Atoi(f.Name())
 		if err == nil && fd > workerMemory && !strings.HasPrefix(target, "anon_inode:") {
-			unix.Close(fd) //nolint:errcheck // it may be the folder's, closed already
+			unix.Close(fd) // it may be the folder's, closed already
 		}
 	}
 }
