@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -184,10 +185,15 @@ func TestDeathAtEveryUpdate(t *testing.T) {
 			steps: []step{sends(withdrawn)}, want: []node.State{node.Withdrawn}, srs: 1, orus: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
+			begun, prepared := &peers{}, t.TempDir()
+			if len(c.before) > 0 {
+				begun.life(t, prepared, &dying{}, c.before, c.states...)
+			}
 			run := func(t *testing.T, at int64, committed bool) (updates int64, uids []string) {
-				p, dir := &peers{}, t.TempDir()
-				if len(c.before) > 0 {
-					p.life(t, dir, &dying{}, c.before, c.states...)
+				p, dir := &peers{}, filepath.Join(t.TempDir(), "data")
+				p.pacs.sent, p.ris.sent = slices.Clone(begun.pacs.sent), slices.Clone(begun.ris.sent)
+				if err := os.CopyFS(dir, os.DirFS(prepared)); err != nil {
+					t.Fatal(err)
 				}
 				d := &dying{at: at, committed: committed}
 				if rest := p.life(t, dir, d, c.steps, c.want...); at > 0 {
