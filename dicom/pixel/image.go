@@ -100,7 +100,7 @@ func (m *Image) checkAttributes() error {
 		return failf(Unsupported, "%d samples per pixel are not read", m.samples)
 	case m.float && m.bitsAllocated != 32 && m.bitsAllocated != 64:
 		return failf(Malformed, "float pixels of %d bits do not exist", m.bitsAllocated)
-	case !m.float && (m.bitsAllocated < 1 || m.bitsAllocated > 32):
+	case !m.float && (m.bitsAllocated < 1 || m.bitsAllocated > 16 && m.bitsAllocated != 32):
 		return failf(Unsupported, "pixels of %d bits are not read", m.bitsAllocated)
 	case m.bitsStored < 1 || m.bitsStored > m.bitsAllocated || m.highBit < m.bitsStored-1 || m.highBit >= m.bitsAllocated:
 		return failf(Malformed, "bits stored %d and high bit %d do not fit %d bits allocated", m.bitsStored, m.highBit, m.bitsAllocated)
@@ -164,8 +164,13 @@ func (m *Image) Frames() int { return m.frames }
 // It hangs as at a light box, with square pixels, as far as the header tells.
 // What is wrong with the object is an error of type [*Error]; a frame or window
 // that does not exist and a failure of the reader are others.
-func (m *Image) Frame(n int, w Window) (image.Image, error) {
-	picture, err := m.matrix(n, w)
+func (m *Image) Frame(n int, w Window) (picture image.Image, err error) {
+	defer func() { // a picture must not hurt the node, not even by a mistake of ours
+		if r := recover(); r != nil {
+			picture, err = nil, failf(Decoder, "the frame cannot be rendered: %v", r)
+		}
+	}()
+	picture, err = m.matrix(n, w)
 	if err != nil {
 		return nil, err
 	}
