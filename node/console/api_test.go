@@ -138,6 +138,7 @@ func TestOtherSitesAreRefused(t *testing.T) {
 func TestJudgeNow(t *testing.T) {
 	h := newHarness(t, time.Hour)
 	h.store(study1, "A1")
+	h.wait(node.WaitingReport)
 	h.send(oru("M1", "A1", "Normal heart."))
 	h.wait(node.Settling)
 	if answer, body := h.do("POST", "/api/v1/cases/1/judge", "", ""); answer.StatusCode != 200 {

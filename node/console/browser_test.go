@@ -110,6 +110,8 @@ func TestRadiologistGivesFeedback(t *testing.T) {
 		t.Error("the page names the patient")
 	}
 	b.do(chromedp.SendKeys(`#author`, "ann\t"))
+	b.click(`#s2 summary`)
+	b.do(chromedp.SendKeys(chromedp.CSS(`#s2 input[name=note]`), "it is a radiograph\r")) // Enter is no opinion
 	b.click(`#s2 button[value=wrong]`)
 	b.until(`document.querySelector('#s2 .saved').textContent == 'Saved'`)
 	b.do(chromedp.Reload())
@@ -118,7 +120,7 @@ func TestRadiologistGivesFeedback(t *testing.T) {
 	var said struct{ Feedback []node.Feedback }
 	h.get("/api/v1/cases/2/feedback", &said)
 	if len(said.Feedback) != 1 || said.Feedback[0].Author != "ann" || said.Feedback[0].Opinion != node.OpinionWrong ||
-		said.Feedback[0].Statement != 2 {
+		said.Feedback[0].Statement != 2 || said.Feedback[0].Note != "it is a radiograph" {
 		t.Errorf("stored: %+v", said)
 	}
 }
@@ -152,6 +154,7 @@ func TestOperatorMendsWhatIsStuck(t *testing.T) {
 func TestPageShowsWhatTheNodeRefuses(t *testing.T) {
 	h := newHarness(t, time.Hour)
 	h.store(study1, "A1")
+	h.wait(node.WaitingReport)
 	h.send(oru("M1", "A1", "Normal heart."))
 	h.wait(node.Settling)
 	b := browse(t)
@@ -168,7 +171,8 @@ func TestPageShowsWhatTheNodeRefuses(t *testing.T) {
 }
 
 // TestPagesFit looks at every page in both languages on a phone and a desk:
-// nothing sticks out, and all controls have names.
+// nothing sticks out, all controls have names, and the page's policy, which
+// forbids inline styles and scripts, has nothing to stop.
 func TestPagesFit(t *testing.T) {
 	h := newHarness(t, time.Hour)
 	h.store(study1, "A1")
@@ -188,6 +192,9 @@ func TestPagesFit(t *testing.T) {
 			width := ask[int](b, `document.documentElement.scrollWidth`)
 			unnamed := ask[int](b, `[...document.querySelectorAll('button:not([hidden]),input:not([type=hidden]),select,img,a')].filter(e =>
 				!(e.textContent.trim() || e.ariaLabel || e.alt !== undefined || (e.labels && e.labels.length) || e.querySelector("img[alt]:not([alt=\"\"])"))).length`)
+			if ask[int](b, `document.querySelectorAll('[style],style,script:not([src])').length`) != 0 {
+				t.Errorf("%s has inline styles or scripts", path)
+			}
 			if language != c.language || width > int(c.width) || unnamed != 0 {
 				t.Errorf("%s at %d pixels: language %s, %d pixels wide, %d controls without a name", path, c.width, language, width, unnamed)
 			}
@@ -211,6 +218,7 @@ func TestTextIsReadable(t *testing.T) {
 	h := newHarness(t, time.Hour)
 	h.ris.refuses.Store(true)
 	h.store(study1, "A1")
+	h.wait(node.WaitingReport)
 	h.send(oru("M1", "A1", "Normal prostate."))
 	h.wait(node.Settling)
 	if err := h.node.JudgeNow(t.Context(), 1); err != nil {
