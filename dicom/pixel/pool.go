@@ -59,7 +59,10 @@ func (p *pool) acquire() (*worker, error) {
 	p.slots <- struct{}{}
 	select {
 	case w := <-p.idle:
-		return w, nil
+		if w.alive() {
+			return w, nil
+		}
+		w.end()
 	default:
 	}
 	w, err := startWorker()
@@ -69,6 +72,20 @@ func (p *pool) acquire() (*worker, error) {
 	}
 	w.pool = p
 	return w, nil
+}
+
+// alive says whether an idle worker is still there: it says nothing unasked, so
+// anything on the socket is its end.
+func (w *worker) alive() bool {
+	connection, err := w.socket.SyscallConn()
+	if err != nil {
+		return false
+	}
+	ready := 0
+	err = connection.Control(func(fd uintptr) {
+		ready, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	})
+	return err == nil && ready == 0
 }
 
 // release gives a worker back; one that has had its time ends.

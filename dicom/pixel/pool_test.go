@@ -79,6 +79,24 @@ func TestWorkerDies(t *testing.T) {
 	}
 }
 
+// TestIdleWorkerDies: what ends a worker between two frames costs none.
+func TestIdleWorkerDies(t *testing.T) {
+	p := newPool(1)
+	defer p.end()
+	for range 2 {
+		var idle *worker
+		if err := decodeRLE(p, func(w *worker) { idle = w }); err != nil {
+			t.Fatal(err)
+		}
+		if err := idle.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for idle.alive() { // until the kernel has closed its socket
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
 // TestWorkerMemory: a frame that needs more than its worker may have costs that
 // frame.
 func TestWorkerMemory(t *testing.T) {
