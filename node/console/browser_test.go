@@ -90,9 +90,11 @@ func TestRadiologistGivesFeedback(t *testing.T) {
 	h := newHarness(t, time.Hour)
 	h.store(study1, "A1")
 	h.wait(node.WaitingReport)
+	second := seen(study1)
+	second[0].Position = 2
 	h.addJudged(study1,
-		node.Statement{Text: "Frontal chest radiograph.", Verdict: node.Yes, Confidence: .95, Images: seen(study1)},
-		node.Statement{Text: "CT of the <b>chest</b>.", Verdict: node.No, Confidence: .9, Images: seen(study1)})
+		node.Statement{Text: "Frontal chest radiograph.", Verdict: node.Yes, Confidence: .95, Images: second},
+		node.Statement{Text: "CT of the <b>chest</b>.", Verdict: node.No, Confidence: .9, Images: second})
 	b := browse(t)
 	b.do(chromedp.Navigate(h.url), chromedp.Click(`//a[text()="Case 2"]`), chromedp.WaitVisible(`#statements`))
 	marks := ask[string](b, `[...document.querySelectorAll('mark')].map(m => m.className + '=' + m.lastChild.data).join(';')`)
@@ -102,6 +104,9 @@ func TestRadiologistGivesFeedback(t *testing.T) {
 	b.until(`document.querySelector('figure img').complete`)
 	if width := ask[int](b, `document.querySelector('figure img').naturalWidth`); width != 64 {
 		t.Errorf("the picture is %d pixels wide, want 64", width)
+	}
+	if number := ask[string](b, `document.querySelector('figcaption').textContent`); !strings.HasPrefix(number, "Image 2:") {
+		t.Errorf("the picture that flags call image 2 is called %q", number)
 	}
 	if flag := ask[string](b, `document.querySelector('ul.flags li').innerText`); !strings.Contains(flag, "It does not match.") {
 		t.Errorf("the first flag reads %q", flag)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -23,10 +24,10 @@ type flagView struct {
 	Opinion node.Opinion
 }
 
-// pictureView is a picture beside the text.
+// pictureView is a picture beside the text. Its number is its position among
+// the pictures of the case, by which flags call it.
 type pictureView struct {
 	node.ImageRef
-	Position   int // on the page, from 1
 	Statements []*node.Statement
 }
 
@@ -120,7 +121,7 @@ func picturesOf(statements []*statementView) (pictures []*pictureView) {
 		for _, ref := range s.Images {
 			p := known[key{ref.SOPUID, ref.Frame}]
 			if p == nil {
-				p = &pictureView{ImageRef: ref, Position: len(pictures) + 1}
+				p = &pictureView{ImageRef: ref}
 				known[key{ref.SOPUID, ref.Frame}] = p
 				pictures = append(pictures, p)
 			}
@@ -128,6 +129,7 @@ func picturesOf(statements []*statementView) (pictures []*pictureView) {
 			s.Pictures = append(s.Pictures, p)
 		}
 	}
+	slices.SortStableFunc(pictures, func(a, b *pictureView) int { return a.Position - b.Position })
 	return pictures
 }
 
@@ -138,7 +140,8 @@ func (c *Console) studyPictures(ctx context.Context, studyUID string) (pictures 
 	err = c.Node.Index.View(ctx, func(tx node.Tx) error {
 		objects, err := tx.StudyObjects(studyUID)
 		for _, ref := range firstPictures(objects, otherPictures) {
-			pictures = append(pictures, &pictureView{ImageRef: ref, Position: len(pictures) + 1})
+			ref.Position = len(pictures) + 1
+			pictures = append(pictures, &pictureView{ImageRef: ref})
 		}
 		return err
 	})
@@ -214,7 +217,7 @@ func blocksOf(c *node.Case, statements []*statementView) (views []blockView) {
 
 // frameURL is where a picture is, at most size pixels a side.
 func frameURL(ref node.ImageRef, size int) string {
-	return fmt.Sprintf("/api/v1/objects/%s/frames/%d?size=%d", ref.SOPUID, ref.Frame, size)
+	return fmt.Sprintf("/api/v1/objects/%s/frames/%d?size=%d", url.PathEscape(ref.SOPUID), ref.Frame, size)
 }
 
 // URL is where the picture is in the size of the page.
