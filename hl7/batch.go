@@ -2,7 +2,11 @@ package hl7
 
 import (
 	"bytes"
+	"fmt"
 	"iter"
+	"slices"
+	"strconv"
+	"time"
 )
 
 // Split yields the messages of a file: a batch (FHS, BHS, MSH…, BTS, FTS of chapter
@@ -36,6 +40,74 @@ func Split(file []byte) iter.Seq[[]byte] {
 			yield(file)
 		}
 	}
+}
+
+// maxBatch bounds the messages of a batch, and with them its answer.
+const maxBatch = 10_000
+
+// IsBatch says whether what was received is a batch file (chapter 2.10.3)
+// rather than one message.
+func IsBatch(raw []byte) bool {
+	name := lineName(trimFrame(raw))
+	return name == "FHS" || name == "BHS"
+}
+
+// SplitBatch gives the messages of a batch that is received in one block.
+func SplitBatch(raw []byte) (messages [][]byte, _ *Error) {
+	for message := range Split(raw) {
+		if len(messages) == maxBatch {
+			return nil, errorAt(ErrorInternal, "BHS", fmt.Sprintf("the batch has more than %d messages; send it in parts", maxBatch))
+		}
+		messages = append(messages, message)
+	}
+	return messages, nil
+}
+
+// BatchAnswer puts the acknowledgements of a batch's messages into a batch of
+// their own (chapter 2.10.3.3), whose headers name those received: FHS-12 and
+// BHS-12 are their control IDs. It is empty when no message asked for an
+// acknowledgement.
+func BatchAnswer(raw []byte, acks [][]byte) []byte {
+	if len(acks) == 0 {
+		return []byte{}
+	}
+	var answer, ends []byte
+	for _, level := range []struct {
+		header, trailer string
+		count           int
+	}{{"FHS", "FTS", 1}, {"BHS", "BTS", len(acks)}} {
+		header, ok := headerLine(raw, level.header)
+		if !ok {
+			continue
+		}
+		w := writer{d: header.in.Delimiters}
+		field := func(n int) string { return echo(header.Field(n)) }
+		w.segment(level.header, map[int]string{3: field(5), 4: field(6), 5: field(3), 6: field(4),
+			7: FormatTime(time.Now()), 12: field(11)})
+		answer = append(answer, w.buf...)
+		w.buf = w.buf[:0]
+		w.segment(level.trailer, map[int]string{1: strconv.Itoa(level.count)})
+		ends = append(slices.Clone(w.buf), ends...)
+	}
+	for _, ack := range acks {
+		answer = append(answer, ack...)
+	}
+	return append(answer, ends...)
+}
+
+// headerLine reads the first FHS or BHS before the messages, byte for byte.
+func headerLine(raw []byte, name string) (Segment, bool) {
+	for line := range bytes.FieldsFuncSeq(trimFrame(raw), func(r rune) bool { return r == '\r' || r == '\n' }) {
+		switch lineName(line) {
+		case name:
+			text := string(bytes.TrimPrefix(line, utf8BOM))
+			delimiters, err := readDelimiters(text)
+			return Segment{text, &dialect{delimiters, &charset{name: "as received"}}}, err == nil
+		case "MSH":
+			return Segment{}, false
+		}
+	}
+	return Segment{}, false
 }
 
 // lineName is the name of the segment that starts the line, if it parts messages.

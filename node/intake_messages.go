@@ -10,81 +10,103 @@ import (
 	"concord/hl7"
 )
 
-// ReceiveMessage stores an HL7 message, with all that follows from it in the
-// same transaction, and returns the acknowledgement its sender asked for. AA,
-// and AE for a message that cannot be read, mean that the message is durable.
+// ReceiveMessage makes an HL7 message durable and returns the acknowledgement
+// its sender asked for. AA, and AE for a message that cannot be read, mean
+// that the message is in the journal: what it calls for follows in the order
+// of receipt, once, whatever happens meanwhile. A batch gets a batch of the
+// acknowledgements of its messages.
 func (n *Node) ReceiveMessage(ctx context.Context, peer string, raw []byte) (ack []byte) {
-	n.Stats.Messages.Add(1)
-	received := &Message{Peer: peer, Raw: raw, ReceivedAt: time.Now()}
-	if err := n.room(); err != nil { // it is logged once
-		return hl7.Nack(raw, notStored.Text, notStored)
+	if !hl7.IsBatch(raw) {
+		return n.receiveMessage(ctx, peer, raw)
 	}
-	m, err := hl7.Parse(raw, hl7.Options{DefaultCharset: n.Config.DefaultCharset})
+	messages, err := hl7.SplitBatch(raw)
 	if err != nil {
-		problem := n.quarantine(ctx, received, err)
-		return hl7.Nack(raw, problem.Text, *problem)
+		return hl7.Nack(raw, err.Text, *err)
 	}
-	received.ControlID = m.ControlID()
-	reports, err := hl7.Reports(m, n.Config.Mapping)
-	if err != nil {
-		problem := n.quarantine(ctx, received, err)
-		return m.Answer(hl7.AE, problem.Text, *problem)
+	var acks [][]byte
+	for _, message := range messages {
+		if ack := n.receiveMessage(ctx, peer, message); len(ack) > 0 {
+			acks = append(acks, ack)
+		}
 	}
-	notices, err := hl7.Notices(m, n.Config.Mapping)
-	if err != nil {
-		problem := n.quarantine(ctx, received, err)
-		return m.Answer(hl7.AE, problem.Text, *problem)
-	}
-	if err := n.storeMessage(ctx, received, reports, notices); err != nil {
-		n.Log.Error("cannot store a message; its sender was asked to send it again", zap.String("peer", peer), zap.Error(err))
-		return m.Answer(hl7.AE, notStored.Text, notStored)
-	}
-	n.Log.Info("message received", zap.String("peer", peer), zap.String("control_id", received.ControlID),
-		zap.Int("reports", len(reports)))
-	return m.Answer(hl7.AA, "")
+	return hl7.BatchAnswer(raw, acks)
 }
 
 // notStored asks a sender for another try.
 var notStored = hl7.Error{Code: hl7.ErrorInternal, Text: "not stored; send it again later"}
 
-// storeMessage commits a message together with the cases it begins or changes.
-func (n *Node) storeMessage(ctx context.Context, m *Message, reports []hl7.Report, notices []hl7.Notice) error {
-	return n.Index.Update(ctx, func(tx Tx) error {
-		added, err := tx.AddMessage(m)
-		if err != nil || !added {
-			return err
-		}
-		if err := noteOrders(tx, notices, m.ReceivedAt); err != nil {
-			return err
-		}
-		for i := range reports {
-			for _, r := range perOrder(&reports[i]) {
-				if err := n.joinReport(tx, r, m.ReceivedAt); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
+func (n *Node) receiveMessage(ctx context.Context, peer string, raw []byte) (ack []byte) {
+	n.Stats.Messages.Add(1)
+	if err := n.room(); err != nil { // it is logged once
+		return hl7.Nack(raw, notStored.Text, notStored)
+	}
+	r, m := n.read(peer, raw, time.Now())
+	answer := hl7.Nack
+	if m != nil {
+		answer = func(_ []byte, text string, errs ...hl7.Error) []byte { return m.Answer(hl7.AE, text, errs...) }
+	}
+	if err := n.keep(ctx, r); err != nil {
+		n.Log.Error("cannot store a message; its sender was asked to send it again", zap.String("peer", peer), zap.Error(err))
+		return answer(raw, notStored.Text, notStored)
+	}
+	if r.cause != nil {
+		n.Stats.MessagesQuarantined.Add(1)
+		n.Log.Warn("a message cannot be read and was put in quarantine", zap.String("peer", peer),
+			zap.String("control_id", r.ControlID), zap.Error(r.cause))
+		problem := problemOf(r.cause)
+		return answer(raw, problem.Text, problem)
+	}
+	n.Log.Info("message received", zap.String("peer", peer), zap.String("control_id", r.ControlID),
+		zap.Int("reports", len(r.reports)))
+	return m.Answer(hl7.AA, "")
 }
 
-// quarantine keeps a message that cannot be read and returns what to answer.
-func (n *Node) quarantine(ctx context.Context, m *Message, cause error) *hl7.Error {
-	m.Problem = cause.Error()
-	err := n.Index.Update(ctx, func(tx Tx) error {
-		_, err := tx.AddMessage(m)
-		return err
-	})
+// read takes a message apart. It is nil where not even the header can be read.
+func (n *Node) read(peer string, raw []byte, at time.Time) (*received, *hl7.Message) {
+	r := &received{Message: Message{Peer: peer, Raw: raw, ReceivedAt: at}}
+	m, err := hl7.Parse(raw, hl7.Options{DefaultCharset: n.Config.DefaultCharset})
 	if err != nil {
-		n.Log.Error("cannot store a message; its sender was asked to send it again", zap.String("peer", m.Peer), zap.Error(err))
-		return &notStored
+		r.cause = err
+		return r, nil
 	}
-	n.Stats.MessagesQuarantined.Add(1)
-	n.Log.Warn("a message cannot be read and was put in quarantine", zap.String("peer", m.Peer),
-		zap.String("control_id", m.ControlID), zap.Error(cause))
+	r.ControlID = m.ControlID()
+	if r.reports, r.cause = hl7.Reports(m, n.Config.Mapping); r.cause == nil {
+		r.notices, r.cause = hl7.Notices(m, n.Config.Mapping)
+	}
+	return r, m
+}
+
+// problemOf is what is answered to the sender of a message that cannot be read.
+func problemOf(cause error) hl7.Error {
 	var known *hl7.Error
 	if errors.As(cause, &known) {
-		return known
+		return *known
 	}
-	return &hl7.Error{Code: hl7.ErrorInternal, Text: cause.Error()}
+	return hl7.Error{Code: hl7.ErrorInternal, Text: cause.Error()}
+}
+
+// enterMessage stores a message together with the cases it begins or changes.
+// One that cannot be read is stored with its problem: that is the quarantine.
+func (n *Node) enterMessage(tx Tx, r *received) error {
+	if r.cause != nil {
+		r.Problem = r.cause.Error()
+		_, err := tx.AddMessage(&r.Message)
+		return err
+	}
+	added, err := tx.AddMessage(&r.Message)
+	if err != nil || !added {
+		return err
+	}
+	now := time.Now() // not when it was received: studies may have got objects since
+	if err := noteOrders(tx, r.notices, now); err != nil {
+		return err
+	}
+	for i := range r.reports {
+		for _, report := range perOrder(&r.reports[i]) {
+			if err := n.joinReport(tx, report, now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -57,11 +57,13 @@ type Node struct {
 	Config  Config
 	Index   Index
 	Objects ObjectStore
+	Journal Journal
 	Judge   *Judge
 	Log     *zap.Logger
 	Stats   Stats
 
 	intake       indexer
+	backlog      backlog
 	pauses       pauses
 	destinations destinations
 	wakers       sync.Map // queue name → chan struct{} of capacity 1
@@ -105,6 +107,7 @@ func (n *Node) Run(ctx context.Context) error {
 		running.Go(func() { n.work(ctx, queue, fifo, atOnce, do) })
 	}
 	running.Go(func() { n.indexObjects(ctx) })
+	running.Go(func() { n.processMessages(ctx) })
 	running.Go(func() { n.retain(ctx) })
 	running.Go(func() { n.watchClock(ctx) })
 	start(settleQueue, false, n.settle)

@@ -70,7 +70,7 @@ func newHarness(t *testing.T, change func(*node.Config)) *harness {
 	if change != nil {
 		change(&config)
 	}
-	h.node = &node.Node{Config: config, Index: s, Objects: s, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)),
+	h.node = &node.Node{Config: config, Index: s, Objects: s, Journal: s.Journal, Log: zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)),
 		Judge: &node.Judge{Open: s.Open, AccessionStrip: config.Mapping.AccessionStrip}}
 	s.OnJob = h.node.Wake
 	ctx, cancel := context.WithCancel(t.Context())

@@ -9,10 +9,20 @@ import (
 	"concord/dicom"
 )
 
-// Recover indexes the stored objects that the index lacks: the process may
-// have died after it acknowledged them. It runs before the node listens;
-// unindexed names their paths.
+// Recover does what an earlier process acknowledged and did not come to: it
+// indexes stored objects, whose paths unindexed names, and processes messages
+// of the journal. It runs before the node listens.
 func (n *Node) Recover(ctx context.Context, unindexed func(func(path string) error) error) error {
+	if err := n.recoverObjects(ctx, unindexed); err != nil {
+		return err
+	}
+	if err := n.replay(ctx); err != nil {
+		return fmt.Errorf("recover received messages: %w", err)
+	}
+	return nil
+}
+
+func (n *Node) recoverObjects(ctx context.Context, unindexed func(func(path string) error) error) error {
 	var found []Object
 	seen := map[string]bool{}
 	err := unindexed(func(path string) error {

@@ -37,7 +37,7 @@ func openNode(t *testing.T, dir string, change func(*harness, *store.Store)) (h 
 		t.Fatal(err)
 	}
 	h = &harness{T: t, pacs: &recorder{}, ris: &recorder{}}
-	h.node = &node.Node{Index: s, Objects: s, Log: log, Judge: &node.Judge{Open: s.Open}, Config: node.Config{
+	h.node = &node.Node{Index: s, Objects: s, Journal: s.Journal, Log: log, Judge: &node.Judge{Open: s.Open}, Config: node.Config{
 		Quiet: 20 * time.Millisecond, Site: node.Site{Name: "test", AETitle: "CONCORD", Version: "test"}}}
 	if change != nil {
 		change(h, s)

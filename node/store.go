@@ -2,15 +2,40 @@ package node
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 )
+
+// ErrUnavailable marks errors of an index that cannot be changed for now,
+// whatever is asked of it: a full or failing disk, a node that stops.
+var ErrUnavailable = errors.New("the index cannot be changed now")
 
 // Index is the durable memory of the node. Update returns after the commit is
 // on disk; what fn did is undone when fn or the commit fails.
 type Index interface {
 	Update(ctx context.Context, fn func(Tx) error) error
 	View(ctx context.Context, fn func(Tx) error) error
+}
+
+// Journal makes received messages durable before the index holds what they
+// call for.
+type Journal interface {
+	// Append returns after the record is on disk. Sequences grow; durable is
+	// called in their order, before Append returns.
+	Append(record []byte, durable func(sequence uint64)) error
+	// Replay calls fn, in their order, with the records behind a sequence that
+	// an earlier process left.
+	Replay(after uint64, fn func(sequence uint64, record []byte) error) error
+	// Release gives up the records up to a sequence.
+	Release(sequence uint64)
+}
+
+// JournalTx is the place in the journal up to which the index holds the
+// effects of its records.
+type JournalTx interface {
+	Processed() (uint64, error)
+	SetProcessed(sequence uint64) error
 }
 
 // ObjectStore keeps the bytes of objects as they came.
@@ -51,6 +76,7 @@ type Tx interface {
 	JobTx
 	DeliveryTx
 	OrderTx
+	JournalTx
 	RetentionTx
 }
 

@@ -86,7 +86,7 @@ func newNode(ctx context.Context, c *config.Config, index *store.Store, log *zap
 			DefaultCharset: c.HL7.DefaultCharset, Mapping: mappingOf(c.HL7.Mapping), Destinations: destinations(c), Site: siteOf(c),
 			Keep: time.Duration(c.Retention.Keep), HighWatermark: float64(c.Retention.HighWatermark) / 100,
 		},
-		Index: index, Objects: index, Log: log,
+		Index: index, Objects: index, Journal: index.Journal, Log: log,
 		Judge: &node.Judge{Model: model, Open: index.Open, MaxImages: c.Model.MaxImages,
 			AccessionStrip: hl7.Strip(c.HL7.Mapping.AccessionStrip)},
 	}, nil

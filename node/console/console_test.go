@@ -60,7 +60,7 @@ func newHarness(t *testing.T, quiet time.Duration) *harness {
 		t.Fatal(err)
 	}
 	h := &harness{T: t}
-	h.node = &node.Node{Index: s, Objects: s, Log: log, Judge: &node.Judge{Open: s.Open}, Config: node.Config{Quiet: quiet,
+	h.node = &node.Node{Index: s, Objects: s, Journal: s.Journal, Log: log, Judge: &node.Judge{Open: s.Open}, Config: node.Config{Quiet: quiet,
 		Site: node.Site{Name: "test", AETitle: "CONCORD", Version: "test"},
 		Destinations: []node.Destination{{Name: "pacs", Kind: node.SR, Sender: &h.pacs},
 			{Name: "ris", Kind: node.ORU, Sender: &h.ris, HL7Version: "2.5.1", HL7Status: "R"}}}}

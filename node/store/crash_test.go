@@ -21,12 +21,20 @@ import (
 	"concord/node"
 )
 
-// victimDir tells a process of this test to write into a store until it is killed.
-const victimDir = "CONCORD_STORE_TEST_VICTIM"
+// A process of this test with one of these set writes into the store there,
+// or into its journal, until it is killed.
+const (
+	victimDir        = "CONCORD_STORE_TEST_VICTIM"
+	journalVictimDir = "CONCORD_STORE_TEST_JOURNAL_VICTIM"
+)
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimDir); dir != "" {
 		fmt.Fprintln(os.Stderr, beVictim(dir))
+		os.Exit(1)
+	}
+	if dir := os.Getenv(journalVictimDir); dir != "" {
+		fmt.Fprintln(os.Stderr, beJournalVictim(dir))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -100,14 +108,14 @@ func victimStep(s *Store, acknowledge func(what, path string)) error {
 
 // killVictim lets a process store until it has acknowledged n times, kills it
 // and returns all that it acknowledged.
-func killVictim(t *testing.T, dir string, n int) (lines []string) {
+func killVictim(t *testing.T, variable, dir string, n int) (lines []string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	victim := exec.Command(self)
-	victim.Env = append(os.Environ(), victimDir+"="+dir)
+	victim.Env = append(os.Environ(), variable+"="+dir)
 	var complaints bytes.Buffer
 	victim.Stderr = &complaints
 	out, err := victim.StdoutPipe()
@@ -138,7 +146,7 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 	dir := t.TempDir()
 	var acknowledged []string
 	for round := range 3 {
-		acknowledged = append(acknowledged, killVictim(t, dir, 60+50*round)...)
+		acknowledged = append(acknowledged, killVictim(t, victimDir, dir, 60+50*round)...)
 		s, err := Open(t.Context(), dir, zap.NewNop())
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@
 //
 //	<dir>/concord.lock               held while a node uses the directory
 //	<dir>/concord.db, -wal, -shm     the index
+//	<dir>/journal/<number>.journal   messages whose effects the index does not hold yet
 //	<dir>/objects/<yyyymmddhh>/<SOP Instance UID>.dcm
 //	<dir>/incoming/<random>.part     objects being received, where the file system has no nameless files
 package store
@@ -30,6 +31,8 @@ import (
 	"github.com/pressly/goose/v3"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+
+	"concord/node"
 )
 
 //go:embed migrations/*.sql
@@ -41,6 +44,8 @@ type Store struct {
 	// commit and before Update returns. It must not block. Set it before the
 	// first Update.
 	OnJob func(queue string)
+	// Journal holds messages until the index has their effects.
+	Journal *Journal
 
 	log     *zap.Logger
 	lock    *os.File
@@ -77,6 +82,9 @@ func Open(ctx context.Context, dir string, log *zap.Logger) (_ *Store, err error
 	if s.files, err = openFiles(dir, s, &s.counts); err != nil {
 		return nil, err
 	}
+	if err := s.openJournal(ctx, filepath.Join(dir, "journal")); err != nil {
+		return nil, err
+	}
 	for _, made := range []string{dir, filepath.Dir(dir)} {
 		if err := syncDir(made); err != nil && !errors.Is(err, fs.ErrPermission) { // the parent may be another's
 			return nil, fmt.Errorf("store: %w", err)
@@ -107,6 +115,9 @@ func (s *Store) Close() error {
 // release closes whatever is open.
 func (s *Store) release() error {
 	var errs []error
+	if s.Journal != nil {
+		errs = append(errs, s.Journal.close())
+	}
 	for _, db := range []*sql.DB{s.read, s.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
@@ -140,6 +151,19 @@ func (s *Store) openIndex(ctx context.Context, dir string) (err error) {
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
 	return nil
+}
+
+func (s *Store) openJournal(ctx context.Context, dir string) error {
+	var processed uint64
+	err := s.View(ctx, func(tx node.Tx) (err error) {
+		processed, err = tx.Processed()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.Journal, err = openJournal(dir, segmentSize, processed, s.log)
+	return err
 }
 
 func openSQLite(path, options string) (*sql.DB, error) {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mattn/go-sqlite3"
+
 	"concord/node"
 )
 
@@ -98,7 +100,20 @@ func failed(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("store: %s: %w", what, err)
+	return fmt.Errorf("store: %s: %w", what, marked(err))
+}
+
+// marked says of an error whether it is about the index as a whole.
+func marked(err error) error {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code {
+	case sqlite3.ErrConstraint, sqlite3.ErrMismatch, sqlite3.ErrRange, sqlite3.ErrTooBig, sqlite3.ErrError:
+		return err
+	}
+	return fmt.Errorf("%w: %w", node.ErrUnavailable, err)
 }
 
 func toMillis(t time.Time) int64 {

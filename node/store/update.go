@@ -26,7 +26,7 @@ const (
 	groupTime = 10 * time.Millisecond
 )
 
-var errClosed = errors.New("store: closed; the node is shutting down")
+var errClosed = fmt.Errorf("store: closed; the node is shutting down: %w", node.ErrUnavailable)
 
 // request is one closure on its way through the writer.
 type request struct {
@@ -117,7 +117,7 @@ func (s *Store) startWriter(ctx context.Context) error {
 func (s *Store) commit(conn *sql.Conn, first *request) {
 	t := &tx{conn: conn}
 	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
-		s.refuse(first, fmt.Errorf("store: begin: %w", err))
+		s.refuse(first, fmt.Errorf("store: begin: %w: %w", node.ErrUnavailable, err))
 		return
 	}
 	group, woken, err := s.runGroup(t, first)
@@ -125,7 +125,7 @@ func (s *Store) commit(conn *sql.Conn, first *request) {
 		_, err = t.exec("COMMIT")
 	}
 	if err != nil {
-		err = fmt.Errorf("store: commit: %w", err)
+		err = fmt.Errorf("store: commit: %w: %w", node.ErrUnavailable, err)
 		if _, rollback := t.exec("ROLLBACK"); rollback != nil {
 			s.log.Warn("store: the index had ended a failed transaction itself", zap.Error(rollback))
 		}
