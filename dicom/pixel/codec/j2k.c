@@ -65,6 +65,14 @@ static void store(const opj_image_comp_t *c, uint8_t *dst, size_t pixels, size_t
     for (size_t i = 0; i < pixels; i++) dst[i * step] = (uint8_t)c->data[i];
     return;
   }
+  if (bytes == 2) {
+    for (size_t i = 0; i < pixels; i++) {
+      uint8_t *at = dst + 2 * i * step;
+      at[0] = (uint8_t)c->data[i];
+      at[1] = (uint8_t)(c->data[i] >> 8);
+    }
+    return;
+  }
   for (size_t i = 0; i < pixels; i++) {
     uint32_t v = (uint32_t)c->data[i];
     for (uint32_t b = 0; b < bytes; b++) dst[i * step * bytes + b] = (uint8_t)(v >> 8 * b);
