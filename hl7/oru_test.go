@@ -10,7 +10,7 @@ import (
 // exampleResult is the case of the example message: one statement that the images do not
 // support.
 func exampleResult() Result {
-	at := func(s string) time.Time { return ParseTime(s) }
+	at := ParseTime
 	return Result{
 		ControlID:          "CC0000000000000042",
 		SendingApplication: "CONCORD", SendingFacility: "HOSPA",

@@ -73,7 +73,7 @@ func (c *Client) Dial(ctx context.Context, proposed []Context) (*Association, er
 	}
 	l := newLink(conn, abortLinger, timeout, orDefault(c.MaxPDU, DefaultMaxPDU))
 	l.requestor = true
-	l.do(Evt1, nil, nil) // AE-1: the connect request, done above
+	_, _ = l.do(Evt1, nil, nil) // AE-1: the connect request, done above
 	a := &Association{client: c, began: time.Now()}
 	err = a.guard(ctx, l, func() error { return a.establish(l, rq) })
 	if err != nil {

@@ -299,7 +299,7 @@ func (l *link) fail(err error) error {
 		event, err = l.broken(err)
 	}
 	if transitions[event][l.state] != 0 {
-		l.do(event, nil, nil)
+		_, _ = l.do(event, nil, nil) // what failed before is what counts
 	}
 	if l.failed != nil {
 		return l.failed
@@ -311,7 +311,7 @@ func (l *link) fail(err error) error {
 // is over.
 func (l *link) abort() {
 	if transitions[Evt15][l.state] != 0 {
-		l.do(Evt15, nil, nil)
+		_, _ = l.do(Evt15, nil, nil) // the peer may be gone already
 	}
 }
 

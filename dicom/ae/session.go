@@ -76,11 +76,11 @@ type session struct {
 	bytes    int64
 }
 
-func (s *session) peer() peerKey {
-	if s.caller.Peer != "" {
-		return peerKey{name: s.caller.Peer}
+func (a *session) peer() peerKey {
+	if a.caller.Peer != "" {
+		return peerKey{name: a.caller.Peer}
 	}
-	return peerKey{calling: s.caller.Calling, address: addressOf(s.raw)}
+	return peerKey{calling: a.caller.Calling, address: addressOf(a.raw)}
 }
 
 // serve runs one connection from its first byte to its end.
@@ -112,7 +112,7 @@ func (s *Server) serve(raw net.Conn, security *tls.Config) {
 	s.Stats.Active.Add(1)
 	defer s.Stats.Active.Add(-1)
 	err = a.exchange()
-	a.reportsLost(err)
+	_ = a.reportsLost(err) // err itself says why
 	a.report(err)
 	if errors.Is(err, errReleased) {
 		err = nil

@@ -255,7 +255,7 @@ func (s *Server) refuse(conn net.Conn, nack []byte) {
 	}
 	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		conn.SetReadDeadline(time.Now().Add(lingerTimeout))
-		io.Copy(io.Discard, conn)
+		_, _ = io.Copy(io.Discard, conn)
 	}
 }
 

@@ -92,7 +92,7 @@ func (e *Engine) sessionOptions() (*ort.SessionOptions, error) {
 		err = e.useCUDA(options)
 	}
 	if err != nil {
-		options.Destroy()
+		_ = options.Destroy()
 		return nil, err
 	}
 	return options, nil
@@ -107,7 +107,7 @@ func (e *Engine) useCUDA(options *ort.SessionOptions) error {
 	}
 	cuda, err := ort.NewCUDAProviderOptions()
 	if err == nil {
-		defer cuda.Destroy()
+		defer func() { _ = cuda.Destroy() }()
 		err = cuda.Update(map[string]string{"device_id": strconv.Itoa(e.gpu)})
 	}
 	if err == nil {
@@ -125,7 +125,7 @@ func (e *Engine) Load(_ context.Context, file inference.File) (inference.Graph, 
 	if err != nil {
 		return nil, err
 	}
-	defer options.Destroy()
+	defer func() { _ = options.Destroy() }()
 	if file.Path != "" {
 		return loadFrom(file, options)
 	}
@@ -150,7 +150,7 @@ func loadFrom(file inference.File, options *ort.SessionOptions) (inference.Graph
 	if err != nil {
 		return nil, err
 	}
-	defer look.Destroy()
+	defer func() { _ = look.Destroy() }()
 	if err := look.SetGraphOptimizationLevel(ort.GraphOptimizationLevelDisableAll); err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func (g *graph) run(ctx context.Context, in, out []ort.Value) error {
 	if err != nil {
 		return err
 	}
-	defer options.Destroy()
+	defer func() { _ = options.Destroy() }()
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)

@@ -76,7 +76,7 @@ func (d *layout) heading(text string, tokens []token, ids []int32, i int, ln lin
 			return d.knownHeading(tokens, v, i+end), end
 		}
 	}
-	return d.label(text, tokens, ids, i, ln)
+	return d.label(text, tokens, ids, i)
 }
 
 func (d *layout) knownHeading(tokens []token, v int32, next int) piece {
@@ -108,7 +108,7 @@ func closesHeading(text string, tokens []token, i, n int, ln line) (int, bool) {
 
 // label recognises a heading the table lacks: a few words with a colon at the start of the line,
 // known by its first or last words ('MAMMOGRAM FINDINGS:'), or else in capitals ('RIGHT LEG:').
-func (d *layout) label(text string, tokens []token, ids []int32, i int, ln line) (piece, int) {
+func (d *layout) label(text string, tokens []token, ids []int32, i int) (piece, int) {
 	if i > 0 {
 		return piece{}, 0
 	}

@@ -218,10 +218,10 @@ func plantHeaderModality(s sample, r *Report, rnd *rand.Rand) (sample, bool) {
 }
 
 func plantForeignResult(s sample, r *Report, rnd *rand.Rand) (sample, bool) {
-	switch m := s.facts.Modalities[0]; {
-	case m == "CT" || m == "PT" || m == "NM":
+	switch s.facts.Modalities[0] {
+	case "CT", "PT", "NM":
 		s.add(r, "impression", pick(rnd, "MRI of the brain is unremarkable.", "MRI of the brain shows no abnormality."), pick(rnd, "颅脑MR平扫未见明显异常。", "MRI示脑实质未见异常。"))
-	case m == "XA" || m == "MR":
+	case "XA", "MR":
 		s.add(r, "impression", pick(rnd, "Mammogram shows no evidence of malignancy.", "Ultrasound of the abdomen demonstrates no abnormality."), pick(rnd, "胸部X线平片未见明显异常。", "腹部超声未见明显异常。"))
 	default:
 		s.add(r, "impression", pick(rnd, "MRI of the brain demonstrates no abnormality.", "PET CT demonstrates no hypermetabolic lesion."), pick(rnd, "颅脑MR未见明显异常。", "颅脑MRI示脑萎缩。"))
