@@ -3,6 +3,7 @@ package console
 import (
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,6 +102,25 @@ func TestStatementsAreFoundInTheText(t *testing.T) {
 		if got.String() != c.want {
 			t.Errorf("%q in %q: got %s, want %s", c.statements, c.blocks, got.String(), c.want)
 		}
+	}
+}
+
+func TestFlagsComeFirst(t *testing.T) {
+	with := func(id int64, state node.State, severities ...node.Severity) *node.Case {
+		c := &node.Case{ID: id, State: state}
+		for _, s := range severities {
+			c.Flags = append(c.Flags, node.Flag{Severity: s})
+		}
+		return c
+	}
+	waiting, mild, bad := with(9, node.WaitingReport), with(8, node.Done, node.Info), with(7, node.Done, node.Info, node.Critical)
+	old, replaced := with(2, node.Failed, node.Critical), with(6, node.Superseded, node.Critical)
+	flagged, others := flagsFirst([]*node.Case{waiting, mild, bad, replaced}, []*node.Case{mild, bad, with(3, node.Done), old})
+	if !slices.Equal(flagged, []*node.Case{bad, old, mild}) || !slices.Equal(others, []*node.Case{waiting, replaced}) {
+		t.Errorf("got %d flagged and %d others", len(flagged), len(others))
+	}
+	if bad.Flags[0].Severity != node.Critical {
+		t.Error("the worst flag of a case has to stand first")
 	}
 }
 

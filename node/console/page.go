@@ -107,34 +107,69 @@ func (c *Console) failPage(w http.ResponseWriter, r *http.Request, status int, m
 	c.show(w, r, status, "error.html", map[string]any{"Status": status, "Message": message})
 }
 
-// casesPage lists cases: of those on a page the flagged ones first, the worst on top.
+// casesPage lists cases, the flagged ones first and the worst of them on top.
 func (c *Console) casesPage(r *http.Request) (any, error) {
 	filter, err := filterOf(r)
 	if err != nil {
 		return nil, err
 	}
-	views, err := c.Node.Cases(r.Context(), filter)
-	if err != nil {
-		return nil, err
-	}
-	counts, err := c.Node.CountCases(r.Context())
+	var listed, judged []*node.Case
+	var counts map[node.State]int
+	err = c.Node.Index.View(r.Context(), func(tx node.Tx) (err error) {
+		if listed, err = tx.Cases(filter); err != nil {
+			return err
+		}
+		if filter == (node.CaseFilter{Limit: filter.Limit}) {
+			if judged, err = newestJudged(tx); err != nil {
+				return err
+			}
+		}
+		counts, err = tx.CountCases()
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	next := ""
-	if len(views) == filter.Limit {
-		next = "/?" + withQuery(r.URL.Query(), "before", strconv.FormatInt(views[len(views)-1].ID, 10))
+	if len(listed) == filter.Limit {
+		next = "/?" + withQuery(r.URL.Query(), "before", strconv.FormatInt(listed[len(listed)-1].ID, 10))
 	}
-	slices.SortStableFunc(views, func(a, b *node.CaseView) int { return cmp.Compare(urgency(b), urgency(a)) })
-	for _, v := range views {
-		slices.SortStableFunc(v.Flags, func(a, b node.Flag) int { return cmp.Compare(rank(b.Severity), rank(a.Severity)) })
+	flagged, others := flagsFirst(listed, judged)
+	return map[string]any{"Flagged": flagged, "Others": others, "Filter": filter, "States": node.States,
+		"Counts": counts, "Next": next, "First": filter.BeforeID != 0}, nil
+}
+
+// shownJudged is how many cases of each state that follows judging are looked
+// through for flags: the newest cases of all may just have begun to wait.
+const shownJudged = 50
+
+func newestJudged(tx node.Tx) (judged []*node.Case, err error) {
+	for _, state := range []node.State{node.Judged, node.Delivering, node.Done, node.Failed} {
+		cases, err := tx.Cases(node.CaseFilter{State: state, Limit: shownJudged})
+		if err != nil {
+			return nil, err
+		}
+		judged = append(judged, cases...)
 	}
-	split := slices.IndexFunc(views, func(v *node.CaseView) bool { return urgency(v) == 0 })
-	if split < 0 {
-		split = len(views)
+	return judged, nil
+}
+
+// flagsFirst divides the cases of a page, and those beside it that have flags.
+func flagsFirst(listed, beside []*node.Case) (flagged, others []*node.Case) {
+	known := map[int64]bool{}
+	for _, c := range slices.Concat(listed, beside) {
+		if urgency(c) > 0 && !known[c.ID] {
+			flagged, known[c.ID] = append(flagged, c), true
+			slices.SortStableFunc(c.Flags, func(a, b node.Flag) int { return cmp.Compare(rank(b.Severity), rank(a.Severity)) })
+		}
 	}
-	return map[string]any{"Flagged": views[:split], "Others": views[split:], "Filter": filter, "States": node.States,
-		"Counts": counts, "Next": next, "First": r.URL.Query().Has("before")}, nil
+	slices.SortFunc(flagged, func(a, b *node.Case) int { return cmp.Or(cmp.Compare(urgency(b), urgency(a)), cmp.Compare(b.ID, a.ID)) })
+	for _, c := range listed {
+		if !known[c.ID] {
+			others = append(others, c)
+		}
+	}
+	return flagged, others
 }
 
 func withQuery(q url.Values, key, value string) string {
@@ -144,11 +179,11 @@ func withQuery(q url.Values, key, value string) string {
 
 // urgency ranks a case by its worst flag, 0 for one without; what was replaced or
 // withdrawn is never urgent.
-func urgency(v *node.CaseView) (worst int) {
-	if v.State == node.Superseded || v.State == node.Withdrawn {
+func urgency(c *node.Case) (worst int) {
+	if c.State == node.Superseded || c.State == node.Withdrawn {
 		return 0
 	}
-	for _, f := range v.Flags {
+	for _, f := range c.Flags {
 		worst = max(worst, 1+rank(f.Severity))
 	}
 	return worst
