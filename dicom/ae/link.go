@@ -360,7 +360,7 @@ func (l *link) linger() {
 		if transitions[event][Sta13] == AA7 {
 			l.in.body = math.MaxUint32 // one A-ABORT is enough: the rest is rubbish
 		}
-		l.do(event, nil, nil)
+		_, _ = l.do(event, nil, nil)
 	}
 	l.conn.Close()
 }

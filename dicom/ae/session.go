@@ -98,7 +98,7 @@ func (s *Server) serve(raw net.Conn, security *tls.Config) {
 	a := &session{server: s, raw: raw, began: time.Now()}
 	a.caller = &Caller{Serial: s.serial.Add(1), Remote: raw.RemoteAddr(), TLS: state}
 	l.refuse = a.refuse
-	l.do(Evt5, nil, nil)
+	_, _ = l.do(Evt5, nil, nil)
 	p, err := l.next()
 	if rq, ok := p.(*pdu.AssociateRQ); ok && err == nil {
 		err = a.establish(l, rq)
