@@ -78,7 +78,11 @@ func (n *Node) judgeCase(ctx context.Context, job *Job) error {
 		return n.failJudging(ctx, job, err)
 	}
 	n.Stats.Judging.Observe(time.Since(began))
+	if err := n.flagCopy(ctx, c, judgement); err != nil {
+		return err
+	}
 	c.Statements, c.Flags, c.Pack = judgement.Statements, judgement.Flags, judgement.Pack
+	c.Fingerprint = judgement.Fingerprint
 	deliveries, err := n.results(ctx, c, judgement, objects)
 	if err != nil {
 		return n.failJudging(ctx, job, err)
@@ -86,6 +90,20 @@ func (n *Node) judgeCase(ctx context.Context, job *Job) error {
 	n.Log.Info("case judged", zap.Int64("case", c.ID), zap.Int("statements", len(c.Statements)),
 		zap.Int("flags", len(c.Flags)), zap.Duration("took", time.Since(began)))
 	return n.finishJudging(ctx, job, c, deliveries)
+}
+
+// flagCopy adds a flag when another patient's report has the same text.
+func (n *Node) flagCopy(ctx context.Context, c *Case, j *Judgement) error {
+	if j.Fingerprint == "" {
+		return nil
+	}
+	return n.Index.View(ctx, func(tx Tx) error {
+		copied, err := tx.SameText(j.Fingerprint, c.PatientID)
+		if copied {
+			j.Flags = append(j.Flags, j.Copied)
+		}
+		return err
+	})
 }
 
 // startJudging takes the case of a job, or nil when there is nothing to judge
@@ -130,6 +148,7 @@ func (n *Node) finishJudging(ctx context.Context, job *Job, judged *Case, delive
 			return tx.FinishJob(job.ID)
 		}
 		c.Statements, c.Flags, c.Pack = judged.Statements, judged.Flags, judged.Pack
+		c.Fingerprint = judged.Fingerprint
 		if err := n.move(tx, c, JudgeFinished, now); err != nil {
 			return err
 		}
