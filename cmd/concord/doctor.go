@@ -67,12 +67,17 @@ func checks(c *config.Config) []check {
 				func(context.Context) (string, error) { return tryPort(p.address) }})
 		}
 	}
+	now, err := networkOf(c)
+	if err != nil {
+		return append(list, check{"certificates", "correct the files that the error names",
+			func(context.Context) (string, error) { return "", err }})
+	}
 	for _, p := range c.Peers {
 		if p.Address != "" {
 			list = append(list, check{fmt.Sprintf("peer %s (%s at %s)", p.Name, p.AETitle, p.Address),
 				"start the peer, check its address and AE title, and register " + c.DICOM.AETitle + " there",
 				func(ctx context.Context) (string, error) {
-					return "answers C-ECHO", echo(ctx, &ae.Client{Calling: c.DICOM.AETitle, Called: p.AETitle, Address: p.Address, Timeout: 5 * time.Second})
+					return "answers C-ECHO", echo(ctx, now.client(p, nil))
 				}})
 		}
 	}
@@ -139,6 +144,7 @@ func tryCase(ctx context.Context, c *config.Config) (string, error) {
 	trial := *c
 	trial.DataDir, trial.Mode, trial.Peers, trial.HL7Destinations = filepath.Join(dir, "data"), config.ModeShadow, nil, nil
 	trial.DICOM.Listen, trial.HL7.Listen, trial.HTTP.Listen = "127.0.0.1:0", "127.0.0.1:0", ""
+	trial.DICOM.TLSListen, trial.HL7.TLSListen = "", ""
 	trial.DICOM.AcceptUnknownCallers, trial.Study.Quiet = true, config.Duration(10*time.Millisecond)
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -149,7 +155,7 @@ func tryCase(ctx context.Context, c *config.Config) (string, error) {
 	}
 	up, ended := make(chan started, 1), make(chan error, 1)
 	go func() {
-		ended <- serve(ctx, &trial, zap.NewNop(), func(n *node.Node, l listeners) { up <- started{n, l} })
+		ended <- serve(ctx, &trial, configFlags{}, zap.NewNop(), func(n *node.Node, l listeners) { up <- started{n, l} })
 	}()
 	select {
 	case err := <-ended:

@@ -8,6 +8,8 @@ import (
 	"io"
 	"time"
 
+	"go.uber.org/zap"
+
 	"concord/config"
 	"concord/dicom"
 	"concord/dicom/ae"
@@ -23,20 +25,29 @@ const sendTimeout = 30 * time.Second
 // it for a reason that may pass.
 const refusalAttempts = 5
 
-func destinations(c *config.Config) (out []node.Destination) {
+func destinations(c *network, log *zap.Logger) (out []node.Destination) {
 	for _, p := range c.Peers {
-		if p.SendResults && p.Address != "" {
-			out = append(out, withPolicy(node.Destination{Name: p.Name, Kind: node.SR, Sender: &pacsSender{
-				client: ae.Client{Calling: c.DICOM.AETitle, Called: p.AETitle, Address: p.Address, Timeout: sendTimeout}}}, p.Policy))
+		if p.SendResults {
+			out = append(out, withPolicy(node.Destination{Name: p.Name, Kind: node.SR,
+				Sender: &pacsSender{client: c.client(p, log)}}, p.Policy))
 		}
 	}
 	for _, d := range c.HL7Destinations {
 		if d.SendResults {
 			out = append(out, withPolicy(node.Destination{Name: d.Name, Kind: node.ORU, HL7Version: d.Version, HL7Status: d.Status,
-				Sender: &risSender{client: &mllp.Client{Address: d.Address, Timeout: sendTimeout}}}, d.Policy))
+				Sender: &risSender{client: c.messenger(d)}}, d.Policy))
 		}
 	}
 	return out
+}
+
+// messenger calls an HL7 destination.
+func (n *network) messenger(d config.Destination) *mllp.Client {
+	c := &mllp.Client{Address: d.Address, Timeout: sendTimeout}
+	if d.TLS {
+		c.TLSConfig = n.out
+	}
+	return c
 }
 
 func withPolicy(d node.Destination, p config.Policy) node.Destination {
@@ -46,13 +57,13 @@ func withPolicy(d node.Destination, p config.Policy) node.Destination {
 }
 
 // pacsSender stores Structured Reports at a peer.
-type pacsSender struct{ client ae.Client }
+type pacsSender struct{ client *ae.Client }
 
 // Send implements node.Sender by one C-STORE on an association of its own.
 func (s *pacsSender) Send(ctx context.Context, d *node.Delivery) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	if err := storeFile(ctx, &s.client, bytes.NewReader(d.Payload), int64(len(d.Payload))); err != nil {
+	if err := storeFile(ctx, s.client, bytes.NewReader(d.Payload), int64(len(d.Payload))); err != nil {
 		return "", storeFailure(err)
 	}
 	return "C-STORE status 0000H", nil

@@ -26,16 +26,15 @@ func (t target) client() (*ae.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &ae.Client{Calling: c.DICOM.AETitle, Timeout: sendTimeout}
-	if title, address, ok := strings.Cut(t.Peer, "@"); ok {
-		client.Called, client.Address = title, address
-		return client, nil
+	now, err := networkOf(c)
+	if err != nil {
+		return nil, err
 	}
-	for _, p := range c.Peers {
-		if p.Name == t.Peer && p.Address != "" {
-			client.Called, client.Address = p.AETitle, p.Address
-			return client, nil
-		}
+	if title, address, ok := strings.Cut(t.Peer, "@"); ok {
+		return now.client(config.Peer{AETitle: title, Address: address}, nil), nil
+	}
+	if p, ok := now.named(t.Peer); ok && p.Address != "" {
+		return now.client(p, nil), nil
 	}
 	return nil, fmt.Errorf("no peer %q with an address; name one of the configuration or write AETITLE@host:port", t.Peer)
 }

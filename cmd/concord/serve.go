@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -10,16 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"concord/config"
-	"concord/dicom"
 	"concord/dicom/ae"
-	"concord/hl7"
 	"concord/hl7/mllp"
 	"concord/node"
 	"concord/node/console"
@@ -40,20 +38,31 @@ func (s serveCommand) Run(ctx context.Context) error {
 	}
 	log := newLogger()
 	defer log.Sync()
-	return serve(ctx, c, log, func(*node.Node, listeners) {})
+	return serve(ctx, c, s.configFlags, log, func(*node.Node, listeners) {})
 }
 
-// serve runs a node until ctx ends. It calls ready once the ports are open.
-func serve(ctx context.Context, c *config.Config, log *zap.Logger, ready func(*node.Node, listeners)) error {
+// serve runs a node with a configuration that files gave until ctx ends. It
+// calls ready once the ports are open.
+func serve(ctx context.Context, c *config.Config, files configFlags, log *zap.Logger, ready func(*node.Node, listeners)) error {
+	peers, err := newPeers(c, files, log)
+	if err != nil {
+		return err
+	}
 	index, err := store.Open(ctx, c.DataDir, log)
 	if err != nil {
 		return err
 	}
 	defer index.Close()
-	n, err := newNode(ctx, c, index, log)
+	trail, err := openTrail(peers, log)
 	if err != nil {
 		return err
 	}
+	defer trail.end(log)
+	n, err := newNode(ctx, peers, trail, index, log)
+	if err != nil {
+		return err
+	}
+	trail.node = n
 	index.OnJob = n.Wake
 	if err := n.Recover(ctx, index.Unindexed); err != nil {
 		return err
@@ -63,7 +72,9 @@ func serve(ctx context.Context, c *config.Config, log *zap.Logger, ready func(*n
 		return err
 	}
 	ready(n, ports)
-	return serveOn(ctx, c, n, ports, log)
+	trail.ApplicationStarted()
+	defer trail.ApplicationStopped()
+	return serveOn(ctx, peers, n, trail, ports, log)
 }
 
 // newLogger writes one JSON object a line to standard error.
@@ -73,22 +84,27 @@ func newLogger() *zap.Logger {
 	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoder), zapcore.Lock(os.Stderr), zap.InfoLevel))
 }
 
-func newNode(ctx context.Context, c *config.Config, index *store.Store, log *zap.Logger) (*node.Node, error) {
+func newNode(ctx context.Context, peers *Peers, trail *auditTrail, index *store.Store, log *zap.Logger) (*node.Node, error) {
+	c := peers.current().Config
 	model, provider, err := openModel(ctx, c.Model)
 	if err != nil {
 		return nil, err
 	}
 	log.Info("model pack loaded", zap.String("pack", model.Name()), zap.String("digest", model.Digest()),
 		zap.String("provider", provider))
+	judge, err := newJudge(c, model)
+	if err != nil {
+		return nil, err
+	}
+	judge.Open = index.Open
 	return &node.Node{
 		Config: node.Config{
 			Quiet: time.Duration(c.Study.Quiet), Expire: time.Duration(c.Study.Expire), Shadow: c.Mode == config.ModeShadow,
-			DefaultCharset: c.HL7.DefaultCharset, Mapping: mappingOf(c.HL7.Mapping), Destinations: destinations(c), Site: siteOf(c),
+			DefaultCharset: c.HL7.DefaultCharset, Mapping: mappingOf(c.HL7.Mapping), Destinations: trail.destinations(peers, log), Site: siteOf(c),
 			Keep: time.Duration(c.Retention.Keep), HighWatermark: float64(c.Retention.HighWatermark) / 100,
 		},
 		Index: index, Objects: index, Journal: index.Journal, Log: log,
-		Judge: &node.Judge{Model: model, Open: index.Open, MaxImages: c.Model.MaxImages,
-			AccessionStrip: hl7.Strip(c.HL7.Mapping.AccessionStrip)},
+		Judge: judge,
 	}, nil
 }
 
@@ -101,21 +117,25 @@ func siteOf(c *config.Config) node.Site {
 }
 
 // listeners are the open ports of the node.
-type listeners struct{ dicom, hl7, http net.Listener }
+type listeners struct{ dicom, dicomTLS, hl7, hl7TLS, http net.Listener }
 
 // serveOn serves the open ports until ctx ends, then drains them.
-func serveOn(ctx context.Context, c *config.Config, n *node.Node, ports listeners, log *zap.Logger) error {
-	dimse := dimseServer(c, n, log)
+func serveOn(ctx context.Context, peers *Peers, n *node.Node, trail *auditTrail, ports listeners, log *zap.Logger) error {
+	c := peers.current()
+	dimse := dimseServer(peers, n, trail, log)
+	peers.Changed = func() { n.SetDestinations(trail.destinations(peers, log)) }
 	messages := &mllp.Server{MaxMessage: int(c.HL7.MaxMessage), Log: log,
 		Handle: func(ctx context.Context, p mllp.Peer, raw []byte) []byte {
-			return n.ReceiveMessage(ctx, p.Name, raw)
+			ack := n.ReceiveMessage(ctx, p.Name, raw)
+			trail.messageReceived(p, raw, ack)
+			return ack
 		}}
-	page := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: (&console.Console{Node: n, Title: c.DICOM.AETitle,
-		Ready: n.Ready, Log: log}).Handler()}
+	page := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: trail.web((&console.Console{Node: n, Title: c.DICOM.AETitle,
+		Ready: n.Ready, Metrics: trail.metrics(), Log: log}).Handler(), log)}
 
 	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
-	failed := make(chan error, 4)
+	failed := make(chan error, 6)
 	var running sync.WaitGroup
 	start := func(name string, l net.Listener, serve func(net.Listener) error) {
 		if l == nil {
@@ -125,8 +145,13 @@ func serveOn(ctx context.Context, c *config.Config, n *node.Node, ports listener
 		running.Go(func() { ended(failed, name, serve(l)) })
 	}
 	running.Go(func() { ended(failed, "node", n.Run(working)) })
+	if peers.files.Config != "" {
+		running.Go(func() { peers.watch(ctx) })
+	}
 	start("dicom", ports.dicom, dimse.Serve)
+	start("dicom by TLS", ports.dicomTLS, func(l net.Listener) error { return dimse.ServeTLS(l, peers.serverTLS()) })
 	start("hl7", ports.hl7, messages.Serve)
+	start("hl7 by TLS", ports.hl7TLS, func(l net.Listener) error { return messages.Serve(tls.NewListener(l, peers.serverTLS())) })
 	start("http", ports.http, page.Serve)
 
 	var err error
@@ -166,7 +191,9 @@ func listen(c *config.Config) (l listeners, err error) {
 		to           *net.Listener
 	}{
 		{"dicom.listen", c.DICOM.Listen, &l.dicom},
+		{"dicom.tls_listen", c.DICOM.TLSListen, &l.dicomTLS},
 		{"hl7.listen", c.HL7.Listen, &l.hl7},
+		{"hl7.tls_listen", c.HL7.TLSListen, &l.hl7TLS},
 		{"http.listen", c.HTTP.Listen, &l.http},
 	} {
 		if port.address == "" {
@@ -177,59 +204,6 @@ func listen(c *config.Config) (l listeners, err error) {
 		}
 	}
 	return l, nil
-}
-
-// dimseServer is the storage and verification SCP of the node.
-func dimseServer(c *config.Config, n *node.Node, log *zap.Logger) *ae.Server {
-	return &ae.Server{
-		AETitle: c.DICOM.AETitle, MaxPDU: uint32(c.DICOM.MaxPDU), MaxAssociations: c.DICOM.MaxAssociations,
-		StorageClass: func(uid string) bool {
-			return dicom.IsStorage(uid) || c.DICOM.AcceptUnknownSOPClasses
-		},
-		TransferSyntax: func(uid string) bool {
-			_, known := dicom.LookupTransferSyntax(uid)
-			return known && uid != dicom.GEPrivateImplicitBigEndian // its pixels are not decoded
-		},
-		Authorize: authorize(c),
-		Store: func(ctx context.Context, r *ae.StoreRequest) error {
-			return storeStatus(n.ReceiveObject(ctx, node.Incoming{Caller: r.Association.Calling, SOPClassUID: r.SOPClassUID,
-				SOPInstanceUID: r.SOPInstanceUID, TransferSyntax: r.TransferSyntax}, r.Data))
-		},
-		Log: log,
-	}
-}
-
-// authorize refuses calling AE titles that no peer has, when only peers may call.
-func authorize(c *config.Config) func(*ae.Caller) error {
-	known := map[string]bool{}
-	for _, p := range c.Peers {
-		known[p.AETitle] = true
-	}
-	return func(caller *ae.Caller) error {
-		if c.DICOM.AcceptUnknownCallers || known[caller.Calling] {
-			return nil
-		}
-		return &ae.RejectCallingAE
-	}
-}
-
-// storeStatus gives an error of the node its C-STORE status (PS3.4 B.2.3). The
-// comment goes over the wire: it names no path and no patient.
-func storeStatus(err error) error {
-	var unreadable *node.UnreadableError
-	var mismatch *node.MismatchError
-	var full *node.FullError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &unreadable):
-		return &ae.StatusError{Status: ae.StatusCannotUnderstand, Comment: "the data set cannot be read", Err: err}
-	case errors.As(err, &mismatch):
-		return &ae.StatusError{Status: ae.StatusDataSetDoesNotMatchClass, Comment: mismatch.Error(), Err: err}
-	case errors.As(err, &full), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return &ae.StatusError{Status: ae.StatusOutOfResources, Comment: "no room on the disk; try again later", Err: err}
-	}
-	return &ae.StatusError{Status: ae.StatusProcessingFailure, Comment: "not stored; see the log of the node", Err: err}
 }
 
 // objectFile is a file on disk as an object of a case.
