@@ -48,9 +48,10 @@ func clockJump(wall, steady time.Duration) time.Duration {
 }
 
 // quietEnd is when no object of a study has come for long enough. A last
-// object in the future says that the clock was set back since.
+// object in the future says that the clock was set back since; one that is
+// little later than now came while the caller was on its way.
 func (n *Node) quietEnd(study *Study, now time.Time) time.Time {
-	if study.LastObjectAt.After(now) {
+	if study.LastObjectAt.After(now.Add(clockSlack)) {
 		return now
 	}
 	return study.LastObjectAt.Add(n.Config.Quiet)

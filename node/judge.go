@@ -6,6 +6,7 @@ import (
 	"image"
 	"slices"
 
+	"concord/dicom/pixel"
 	"concord/hl7"
 	"concord/inference"
 	"concord/node/report"
@@ -123,24 +124,71 @@ func (j *Judge) askModel(ctx context.Context, out *Judgement, text *report.Repor
 			open = append(open, i)
 		}
 	}
-	giveUp := func(reason string) error {
-		for _, i := range open {
-			out.Statements[i].Verdict, out.Statements[i].Reason = NotJudged, reason
-		}
-		return nil
-	}
 	if len(open) == 0 {
 		return nil
 	}
 	if j.Model == nil {
-		return giveUp(words.noPack)
+		out.giveUp(open, words.noPack)
+		return nil
 	}
-	pictures, problem := j.pictures(ctx, objects, words)
+	frames := j.choose(objects)
+	for _, l := range looksAt(text, open, frames) {
+		if err := j.ask(ctx, out, text, frames, l, words); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (out *Judgement) giveUp(statements []int, reason string) {
+	for _, i := range statements {
+		out.Statements[i].Verdict, out.Statements[i].Reason = NotJudged, reason
+	}
+}
+
+// look is a window with the statements that are judged in it.
+type look struct {
+	window     pixel.Window
+	statements []int
+}
+
+// looksAt gives each statement the window in which a radiologist would look at
+// its anatomy on CT; all else is seen as the objects say.
+func looksAt(text *report.Report, open []int, frames []frame) (looks []look) {
+	isCT := slices.ContainsFunc(frames, func(f frame) bool { return f.object.Header.Modality == "CT" })
+	for _, i := range open {
+		var w pixel.Window
+		if isCT {
+			w = windowFor(&text.Statements[i])
+		}
+		k := slices.IndexFunc(looks, func(l look) bool { return l.window == w })
+		if k < 0 {
+			looks = append(looks, look{window: w})
+			k = len(looks) - 1
+		}
+		looks[k].statements = append(looks[k].statements, i)
+	}
+	return looks
+}
+
+func windowFor(s *report.Statement) pixel.Window {
+	for _, t := range s.Terms {
+		if w, ok := pixel.PresetFor(t.English); ok && (t.Kind == "organ" || t.Kind == "finding") {
+			return w
+		}
+	}
+	return pixel.Window{}
+}
+
+// ask puts the statements of one look to the model.
+func (j *Judge) ask(ctx context.Context, out *Judgement, text *report.Report, frames []frame, l look, words *words) error {
+	pictures, problem := j.pictures(ctx, frames, l.window, words)
 	if len(pictures) == 0 {
-		return giveUp(problem)
+		out.giveUp(l.statements, problem)
+		return ctx.Err()
 	}
-	questions := make([]inference.Statement, len(open))
-	for k, i := range open {
+	questions := make([]inference.Statement, len(l.statements))
+	for k, i := range l.statements {
 		questions[k] = Question(&text.Statements[i])
 	}
 	images, err := j.encode(ctx, pictures)
@@ -151,7 +199,7 @@ func (j *Judge) askModel(ctx context.Context, out *Judgement, text *report.Repor
 	if err != nil {
 		return fmt.Errorf("ask the model: %w", err)
 	}
-	for k, i := range open {
+	for k, i := range l.statements {
 		combine(&out.Statements[i], pictures, func(p int) inference.Score { return scores[p][k] }, words)
 	}
 	return nil

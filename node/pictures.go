@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"concord/dicom"
 	"concord/dicom/pixel"
 )
 
@@ -12,28 +13,33 @@ const defaultMaxImages = 8
 
 // frame is a picture that may be shown: one frame of one object.
 type frame struct {
-	object *Object
-	number int // from 1
+	object   *Object
+	number   int // from 1
+	position int // among the frames of the case, from 1
 }
 
-// pictures renders the frames that a case is judged by. When there are none it
-// returns the reason in the report's language.
-func (j *Judge) pictures(ctx context.Context, objects []Object, words *words) (out []picture, problem string) {
+// choose lists the frames that a case is judged by.
+func (j *Judge) choose(objects []Object) []frame {
 	budget := j.MaxImages
 	if budget == 0 {
 		budget = defaultMaxImages
 	}
+	return j.chooseFrames(objects, budget)
+}
+
+// pictures renders frames in a window. When there are none it returns the
+// reason in the report's language.
+func (j *Judge) pictures(ctx context.Context, frames []frame, w pixel.Window, words *words) (out []picture, problem string) {
 	problem = words.noPictures
-	for _, f := range chooseFrames(objects, budget) {
+	for _, f := range frames {
 		if ctx.Err() != nil {
 			return nil, ctx.Err().Error()
 		}
-		p, err := j.render(f)
+		p, err := j.render(f, w)
 		if err != nil {
 			problem = words.badPicture(f, err)
 			continue
 		}
-		p.ref.Position = len(out) + 1
 		out = append(out, p)
 	}
 	return out, problem
@@ -49,16 +55,16 @@ type seriesFrames struct {
 func (s *seriesFrames) at(k int) frame {
 	for _, o := range s.objects {
 		if k <= o.Header.Frames {
-			return frame{o, k}
+			return frame{object: o, number: k}
 		}
 		k -= o.Header.Frames
 	}
-	return frame{s.objects[len(s.objects)-1], 1}
+	return frame{object: s.objects[len(s.objects)-1], number: 1}
 }
 
 // chooseFrames spreads the budget evenly over the series that depict the
 // patient, and within a series over its frames.
-func chooseFrames(objects []Object, budget int) (chosen []frame) {
+func (j *Judge) chooseFrames(objects []Object, budget int) (chosen []frame) {
 	var order []*seriesFrames
 	series := map[string]*seriesFrames{}
 	for i := range objects {
@@ -77,11 +83,29 @@ func chooseFrames(objects []Object, budget int) (chosen []frame) {
 	for i, s := range order {
 		left := budget - len(chosen)
 		share := min(left, max(1, left/(len(order)-i)))
-		for _, k := range pixel.SpreadFrames(s.total, share) {
-			chosen = append(chosen, s.at(k))
+		for _, k := range j.pick(s, share) {
+			f := s.at(k)
+			f.position = len(chosen) + 1
+			chosen = append(chosen, f)
 		}
 	}
 	return chosen
+}
+
+// pick chooses frames of one series. In a stack of uncompressed slices, which
+// cost little to look at, it passes over those that show next to nothing.
+func (j *Judge) pick(s *seriesFrames, share int) []int {
+	syntax, _ := dicom.LookupTransferSyntax(s.objects[0].TransferSyntax)
+	if s.total <= share || syntax.Encapsulated {
+		return pixel.SpreadFrames(s.total, share)
+	}
+	return pixel.ContentFrames(s.total, share, func(k int) float64 {
+		p, err := j.render(s.at(k), pixel.Window{})
+		if err != nil {
+			return 0
+		}
+		return pixel.Content(p.image)
+	})
 }
 
 // errQuality says that a picture shows nothing that could be judged.
@@ -89,13 +113,13 @@ type errQuality struct{ reason string }
 
 func (e *errQuality) Error() string { return "picture quality: " + e.reason }
 
-func (j *Judge) render(f frame) (picture, error) {
+func (j *Judge) render(f frame, w pixel.Window) (picture, error) {
 	file, err := j.Open(f.object.Path)
 	if err != nil {
 		return picture{}, fmt.Errorf("open object: %w", err)
 	}
 	defer file.Close()
-	img, err := decodeFrame(file, f.number)
+	img, err := decodeFrame(file, f.number, w)
 	if err != nil {
 		return picture{}, err
 	}
@@ -104,7 +128,7 @@ func (j *Judge) render(f frame) (picture, error) {
 	}
 	h := &f.object.Header
 	return picture{image: img, ref: ImageRef{SOPUID: f.object.SOPInstanceUID, SOPClassUID: f.object.SOPClassUID,
-		SeriesUID: h.SeriesUID, SeriesNumber: h.SeriesNumber, InstanceNumber: h.InstanceNumber, Frame: f.number}}, nil
+		SeriesUID: h.SeriesUID, SeriesNumber: h.SeriesNumber, InstanceNumber: h.InstanceNumber, Frame: f.number, Position: f.position}}, nil
 }
 
 // isQuality says whether an error is about what the picture shows.

@@ -27,7 +27,7 @@ func (n *Node) Preview(ctx context.Context, sopInstanceUID string, number, size 
 	if number < 1 || number > object.Header.Frames {
 		return nil, &NotFoundError{fmt.Sprintf("frame %d; the object has %d", number, object.Header.Frames)}
 	}
-	img, err := decodeFrame(file, number)
+	img, err := decodeFrame(file, number, pixel.Window{})
 	var problem *pixel.Error
 	if errors.As(err, &problem) {
 		return nil, &NotFoundError{"picture of it: " + problem.Reason}
@@ -38,8 +38,9 @@ func (n *Node) Preview(ctx context.Context, sopInstanceUID string, number, size 
 	return scaledDown(img, size), nil
 }
 
-// decodeFrame renders a frame of an object's file with the object's own window.
-func decodeFrame(file ObjectFile, number int) (image.Image, error) {
+// decodeFrame renders a frame of an object's file; with the zero window as the
+// object itself says.
+func decodeFrame(file ObjectFile, number int, w pixel.Window) (image.Image, error) {
 	scanned, err := dicom.Scan(file, file.Size())
 	if err != nil {
 		return nil, fmt.Errorf("scan object: %w", err)
@@ -48,7 +49,7 @@ func decodeFrame(file ObjectFile, number int) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return source.Frame(number, pixel.Window{})
+	return source.Frame(number, w)
 }
 
 // scaledDown keeps the ratio of a picture.
