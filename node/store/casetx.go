@@ -114,35 +114,33 @@ func (t *tx) addKeys(c *node.Case) error {
 	if !c.Awaited() {
 		return nil
 	}
-	if c.StudyUID != "" {
-		return t.addKey(c.ID, byStudy, c.StudyUID, "")
-	}
-	order := c.Report.Order
-	for _, accession := range node.AccessionKeys(order.Accession) {
-		if err := t.addKey(c.ID, byAccession, accession, order.AccessionIssuer); err != nil {
-			return err
+	keys := []caseKey{{byStudy, c.StudyUID, ""}}
+	if c.StudyUID == "" {
+		order := c.Report.Order
+		keys = []caseKey{{byPlacer, order.Placer, ""}, {byFiller, order.Filler, ""}}
+		for _, accession := range node.AccessionKeys(order.Accession) {
+			keys = append(keys, caseKey{byAccession, accession, order.AccessionIssuer})
 		}
 	}
-	for _, key := range []struct{ kind, value, issuer string }{
-		{byPlacer, order.Placer, ""},
-		{byFiller, order.Filler, ""},
-	} {
-		if err := t.addKey(c.ID, key.kind, key.value, key.issuer); err != nil {
-			return err
+	var rows []string
+	values := []any{c.ID}
+	for _, key := range keys {
+		if key.value == "" {
+			continue
 		}
+		n := len(values)
+		rows = append(rows, fmt.Sprintf("($1, $%d, $%d, $%d)", n+1, n+2, n+3))
+		values = append(values, key.kind, key.value, strings.ToLower(key.issuer)) // issuers agree whatever their case
 	}
-	return nil
-}
-
-// addKey stores the issuer in lower case: issuers agree whatever their case.
-func (t *tx) addKey(id int64, kind, value, issuer string) error {
-	if value == "" {
+	if len(rows) == 0 {
 		return nil
 	}
-	_, err := t.exec(`INSERT INTO case_keys (case_id, kind, value, issuer) VALUES ($1, $2, $3, $4)`,
-		id, kind, value, strings.ToLower(issuer))
-	return failed("add key of a case", err)
+	_, err := t.exec(`INSERT INTO case_keys (case_id, kind, value, issuer) VALUES `+strings.Join(rows, ", "), values...)
+	return failed("add keys of a case", err)
 }
+
+// caseKey is one of the keys that a case waits for.
+type caseKey struct{ kind, value, issuer string }
 
 func (t *tx) Case(id int64) (*node.Case, error) {
 	c, err := one(t, scanCase, `SELECT `+caseColumns+` FROM cases WHERE id = $1`, id)

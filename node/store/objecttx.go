@@ -2,6 +2,7 @@ package store
 
 import (
 	"crypto/sha256"
+	"fmt"
 
 	"concord/node"
 )
@@ -9,6 +10,10 @@ import (
 // maxMatches bounds the studies that one key of a report may name. A key that
 // so many studies share names none of them.
 const maxMatches = 1000
+
+// firstMatches is written out, not bound: SQLite looks at a bound limit when
+// it plans, and so plans the query again each time it runs.
+var firstMatches = fmt.Sprintf(" ORDER BY uid LIMIT %d", maxMatches)
 
 const objectColumns = `path, sop_uid, sop_class_uid, transfer_syntax, size, caller, aside, received_at, header`
 
@@ -127,8 +132,8 @@ func (t *tx) FindStudies(keys node.StudyKeys) ([]node.Study, error) {
 		if key.value == "" {
 			continue
 		}
-		list, err := all(t, scanStudy, `SELECT `+studyColumns+` FROM studies WHERE `+key.column+` = $1 ORDER BY uid LIMIT $2`,
-			key.value, maxMatches)
+		list, err := all(t, scanStudy, `SELECT `+studyColumns+` FROM studies WHERE `+key.column+` = $1`+firstMatches,
+			key.value)
 		if err != nil {
 			return nil, failed("find studies", err)
 		}
@@ -139,8 +144,8 @@ func (t *tx) FindStudies(keys node.StudyKeys) ([]node.Study, error) {
 
 // PatientStudies lists the studies of a patient on a day, at most maxMatches.
 func (t *tx) PatientStudies(patientID, date string) ([]node.Study, error) {
-	list, err := all(t, scanStudy, `SELECT `+studyColumns+` FROM studies WHERE patient_id = $1 AND study_date = $2
-		ORDER BY uid LIMIT $3`, patientID, date, maxMatches)
+	list, err := all(t, scanStudy, `SELECT `+studyColumns+` FROM studies WHERE patient_id = $1 AND study_date = $2`+firstMatches,
+		patientID, date)
 	return values(list), failed("find studies of a patient", err)
 }
 
@@ -160,18 +165,18 @@ func distinct(studies []*node.Study) (list []node.Study) {
 // can be read counts as added. It sets m.ID either way.
 func (t *tx) AddMessage(m *node.Message) (added bool, err error) {
 	digest := sha256.Sum256(m.Raw)
-	n, err := t.exec(`INSERT INTO messages (digest, peer, control_id, problem, received_at, raw)
+	id, err := one(t, scanColumn[int64], `INSERT INTO messages (digest, peer, control_id, problem, received_at, raw)
 		VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (digest) DO UPDATE SET problem = '', control_id = excluded.control_id, received_at = excluded.received_at
-		WHERE messages.problem <> '' AND excluded.problem = ''`,
+		WHERE messages.problem <> '' AND excluded.problem = ''
+		RETURNING id`,
 		digest[:], m.Peer, m.ControlID, m.Problem, toMillis(m.ReceivedAt), blob(m.Raw))
-	if err != nil {
-		return false, failed("add message", err)
+	if added = id != nil; err == nil && !added {
+		id, err = one(t, scanColumn[int64], `SELECT id FROM messages WHERE digest = $1`, digest[:])
 	}
-	id, err := one(t, scanColumn[int64], `SELECT id FROM messages WHERE digest = $1`, digest[:])
 	if err != nil {
 		return false, failed("add message", err)
 	}
 	m.ID = *id
-	return n > 0, nil
+	return added, nil
 }
