@@ -16,6 +16,7 @@ import (
 	"concord/hl7"
 	"concord/hl7/mllp"
 	"concord/node"
+	"concord/node/console"
 )
 
 // sendTimeout bounds one try of a delivery, connection included.
@@ -127,4 +128,12 @@ func judgeAck(ack hl7.Ack) (string, error) {
 	default:
 		return "", &node.RefusedError{Attempts: 1, Detail: detail + ": " + ack.Text + "; mend the cause at the receiver, then send it again"}
 	}
+}
+
+// shown are the peers as the page and the API show them.
+func (p *Peers) shown() (list []console.Peer) {
+	for _, peer := range p.current().Config.Peers {
+		list = append(list, console.Peer{Name: peer.Name, AETitle: peer.AETitle, Address: peer.Address, SendResults: peer.SendResults})
+	}
+	return list
 }
