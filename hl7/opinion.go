@@ -8,6 +8,8 @@ import (
 // Opinion is what a radiologist says of one of Concord's results: an OBX with the code
 // CC005 (Feedback, 99CONCORD) in an ORU about the order that the result was sent under.
 type Opinion struct {
+	SendingApplication, SendingFacility string // MSH-3.1, MSH-4.1, as those of the report
+
 	Filler string // of the checked report: OBR-3 or ORC-3 without the .CC of Concord's own number
 	Group  int    // OBX-4 of the result; 0: the whole
 	Value  string // OBX-5, its code in lower case: right, wrong or not_sure
@@ -42,7 +44,9 @@ func Opinions(m *Message) ([]Opinion, error) {
 				continue
 			}
 			n, _ := strconv.Atoi(s.Field(4).trimmed()) // no number: about the whole
-			found = append(found, Opinion{Filler: strings.TrimSuffix(filler, ownFiller), Group: n,
+			msh := m.segments[0]
+			found = append(found, Opinion{SendingApplication: msh.Field(3).Component(1).String(),
+				SendingFacility: msh.Field(4).Component(1).String(), Filler: strings.TrimSuffix(filler, ownFiller), Group: n,
 				Value: strings.ToLower(s.Field(5).Component(1).trimmed()), Author: person(s.Field(16))})
 		}
 	}

@@ -37,6 +37,7 @@ type received struct {
 	reports  []hl7.Report
 	notices  []hl7.Notice
 	cause    error // why it cannot be read
+	opinions []hl7.Opinion
 }
 
 func (r *received) weight() int { return len(r.Raw) + messageOverhead }

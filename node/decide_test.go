@@ -266,3 +266,38 @@ func TestTextOfAnotherPatientIsFlagged(t *testing.T) {
 		}
 	}
 }
+
+// A radiologist's opinion may come back by HL7, under the order number that the
+// result had.
+func TestFeedbackByHL7(t *testing.T) {
+	h := newHarness(t, nil)
+	h.store(chest(study1, "A1"))
+	h.wait(node.WaitingReport)
+	h.send(message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal heart. The prostate is enlarged."})
+	c := h.wait(node.Done)[0]
+	rule := len(c.Statements) + 1 // the first flag's group
+	opinion := fmt.Sprintf("MSH|^~\\&|RIS|HOSP|CONCORD|HOSP|2026||ORU^R01|FB1|P|2.5.1\rPID|1||P1\rOBR|1||F1.CC^CONCORD|CCCHK^^99CONCORD\r"+
+		"OBX|1|CWE|CC005^Feedback^99CONCORD|1|right||||||F|||||7^Reader\rOBX|2|CWE|CC005^Feedback^99CONCORD|%d|wrong||||||F|||||7^Reader\r", rule)
+	if ack := h.node.ReceiveMessage(t.Context(), "test", []byte(opinion)); !bytes.Contains(ack, []byte("MSA|AA|")) {
+		t.Fatalf("answered %q", ack)
+	}
+	var said []node.Feedback
+	for range 300 {
+		err := h.node.Index.View(t.Context(), func(tx node.Tx) (err error) {
+			said, err = tx.CaseFeedback(c.ID)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(said) == 2 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if len(said) != 2 || said[0].Opinion != node.OpinionRight || said[0].Statement != 1 || said[0].Author != "Reader" ||
+		said[1].Opinion != node.OpinionWrong || said[1].Rule != c.Flags[0].Rule {
+		t.Errorf("feedback %+v, want one on statement 1 and one on %s", said, c.Flags[0].Rule)
+	}
+	h.wait(node.Done) // the message began no case
+}

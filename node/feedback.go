@@ -1,9 +1,12 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
+
+	"concord/hl7"
 )
 
 // Opinion is what a radiologist says of a verdict or flag.
@@ -15,6 +18,8 @@ const (
 	OpinionWrong   Opinion = "wrong"
 	OpinionNotSure Opinion = "not_sure"
 )
+
+func (o Opinion) known() bool { return o == OpinionRight || o == OpinionWrong || o == OpinionNotSure }
 
 // Feedback is one person's opinion; a later one of the same person counts.
 type Feedback struct {
@@ -44,7 +49,7 @@ func (e *NotFoundError) Error() string { return "there is no " + e.What }
 // AddFeedback stores an opinion about a judged case.
 func (n *Node) AddFeedback(ctx context.Context, f Feedback) error {
 	switch {
-	case f.Opinion != OpinionRight && f.Opinion != OpinionWrong && f.Opinion != OpinionNotSure:
+	case !f.Opinion.known():
 		return &InputError{"opinion must be right, wrong or not_sure"}
 	case len(f.Author)+len(f.Note)+len(f.Rule) > maxFeedbackText:
 		return &InputError{fmt.Sprintf("author, rule and note have more than %d bytes", maxFeedbackText)}
@@ -58,11 +63,49 @@ func (n *Node) AddFeedback(ctx context.Context, f Feedback) error {
 			return &InputError{fmt.Sprintf("the case has statements 1 to %d; 0 means the whole report", len(c.Statements))}
 		}
 		f.At = time.Now()
-		if err := tx.AddFeedback(f); err != nil {
-			return err
-		}
-		return tx.AddEvent(f.CaseID, CaseEvent{At: f.At, Event: fmt.Sprintf("feedback on statement %d: %s", f.Statement, f.Opinion)})
+		return addFeedback(tx, f)
 	})
+}
+
+func addFeedback(tx Tx, f Feedback) error {
+	if err := tx.AddFeedback(f); err != nil {
+		return err
+	}
+	return tx.AddEvent(f.CaseID, CaseEvent{At: f.At, Event: fmt.Sprintf("feedback on statement %d: %s", f.Statement, f.Opinion)})
+}
+
+// noteOpinion stores feedback that came by HL7. It speaks of the newest judged
+// revision of the report; one that fits no report, or says nothing known, is
+// kept with its message only.
+func noteOpinion(tx Tx, o *hl7.Opinion, now time.Time) error {
+	cases, err := tx.ReportCases(reportKey(&hl7.Report{SendingApplication: o.SendingApplication,
+		SendingFacility: o.SendingFacility, Order: hl7.Order{Filler: o.Filler}}))
+	if err != nil || !Opinion(o.Value).known() {
+		return err
+	}
+	var judged *Case
+	for _, c := range cases {
+		if len(c.Statements) > 0 && (judged == nil || c.Revision > judged.Revision) {
+			judged = c
+		}
+	}
+	if judged == nil {
+		return nil
+	}
+	f := Feedback{CaseID: judged.ID, Opinion: Opinion(o.Value), Author: cmp.Or(o.Author.Name, o.Author.ID), At: now}
+	f.Statement, f.Rule = judged.group(o.Group)
+	return addFeedback(tx, f)
+}
+
+// group says which statement or flag an OBX-4 of the ORU stands for.
+func (c *Case) group(n int) (statement int, rule string) {
+	if n <= len(c.Statements) {
+		return max(n, 0), ""
+	}
+	if i := n - len(c.Statements) - 1; i < len(c.Flags) {
+		return c.Flags[i].Statement, c.Flags[i].Rule
+	}
+	return 0, ""
 }
 
 func findCase(tx Tx, id int64) (*Case, error) {

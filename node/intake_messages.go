@@ -73,6 +73,9 @@ func (n *Node) read(peer string, raw []byte, at time.Time) (*received, *hl7.Mess
 	if r.reports, r.cause = hl7.Reports(m, n.Config.Mapping); r.cause == nil {
 		r.notices, r.cause = hl7.Notices(m, n.Config.Mapping)
 	}
+	if r.cause == nil {
+		r.opinions, r.cause = hl7.Opinions(m)
+	}
 	return r, m
 }
 
@@ -100,6 +103,11 @@ func (n *Node) enterMessage(tx Tx, r *received) error {
 	now := time.Now() // not when it was received: studies may have got objects since
 	if err := noteOrders(tx, r.notices, now); err != nil {
 		return err
+	}
+	for _, o := range r.opinions {
+		if err := noteOpinion(tx, &o, now); err != nil {
+			return err
+		}
 	}
 	for i := range r.reports {
 		for _, report := range perOrder(&r.reports[i]) {
