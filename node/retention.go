@@ -72,7 +72,7 @@ func (n *Node) isFull(used float64) bool {
 // retain removes what was kept long enough, at intervals and when the disk
 // gets full.
 func (n *Node) retain(ctx context.Context) {
-	interval := time.Minute
+	interval := 10 * time.Second // others may fill the disk, too
 	if n.Config.Keep > 0 {
 		interval = min(interval, n.Config.Keep/10+time.Millisecond)
 	}

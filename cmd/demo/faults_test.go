@@ -371,7 +371,7 @@ func TestIndexThatIsBusy(t *testing.T) {
 // lose their images, and intake goes on by itself. No open case loses any.
 func TestDiskThatFillsUp(t *testing.T) {
 	dir := t.TempDir()
-	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=24m"); err != nil {
+	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=160m"); err != nil {
 		t.Skipf("needs the right to mount a tmpfs: %v", err)
 	}
 	t.Cleanup(func() {
@@ -387,9 +387,9 @@ func TestDiskThatFillsUp(t *testing.T) {
 	if err := open.store(t.Context(), n, "LOAD"); err != nil {
 		t.Fatal(err)
 	}
-	const fills = 24
+	const fills = 30
 	var finished []*synthetic
-	for i := range fills { // 1 MB each: more than the disk holds
+	for i := range fills { // 4 MB each: more than the disk holds
 		finished = append(finished, storeBig(t, n, i))
 	}
 	if !open.intact(t, n) {
@@ -404,10 +404,11 @@ func TestDiskThatFillsUp(t *testing.T) {
 	pacs.check(t, "PACS", fills)
 	ris.check(t, "RIS", fills)
 
-	fill := filepath.Join(dir, "fill") // somebody else fills the disk
-	if err := os.WriteFile(fill, make([]byte, 16<<20), 0o600); err != nil && !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
-	}
+	fill := filepath.Join(dir, "fill")
+	fillDisk(t, fill, func() bool {
+		_, err := get(t.Context(), "http://"+n.http+"/readyz") // as whoever watches the node does
+		return err == nil || finished[fills-1].intact(t, n)
+	})
 	late := syntheticObject(t, 2000, "LATE", 256)
 	var status *ae.StatusError
 	if err := late.store(t.Context(), n, "LOAD"); !errors.As(err, &status) || status.Status != ae.StatusOutOfResources {
@@ -424,12 +425,37 @@ func TestDiskThatFillsUp(t *testing.T) {
 	}
 }
 
-// storeBig stores a study of 1 MB with its report, again and again while the
+// fillDisk is somebody else who fills the disk to 85 %, until the node has
+// nothing left to remove.
+func fillDisk(t *testing.T, file string, removable func() bool) {
+	t.Helper()
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	err = poll(t.Context(), 60*time.Second, "the finished images to go", func() (bool, error) {
+		for {
+			var st syscall.Statfs_t
+			if err := syscall.Statfs(file, &st); err != nil || float64(st.Bfree) < 0.15*float64(st.Blocks) {
+				return !removable(), err
+			}
+			if _, err := f.Write(make([]byte, 1<<20)); err != nil {
+				return false, err
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// storeBig stores a study of 4 MB with its report, again and again while the
 // node says that its disk is full, and waits until it is done.
 func storeBig(t *testing.T, n *concordNode, i int) *synthetic {
 	t.Helper()
 	accession := fmt.Sprintf("FAULT%d", i)
-	o := syntheticObject(t, i, accession, 1024)
+	o := syntheticObject(t, i, accession, 2048)
 	err := poll(t.Context(), 30*time.Second, "room for "+accession, func() (bool, error) {
 		err := o.store(t.Context(), n, "LOAD")
 		var status *ae.StatusError
