@@ -11,6 +11,7 @@ mkdir -p "$results"
 "$python" bench/run_store.py --out "$results/store.jsonl"
 "$python" bench/run_hl7.py --out "$results/hl7.jsonl"
 "$python" bench/run_failures.py --out "$results/failures.jsonl"
+"$python" bench/run_cases.py --seconds 30 --out "$results/cases.jsonl"
 
 echo
 echo "C-STORE; base is Orthanc, which like Concord syncs an object before it answers. storescp syncs nothing."

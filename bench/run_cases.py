@@ -3,7 +3,9 @@
 import argparse
 import os
 import shutil
+import socket
 import subprocess
+import time
 
 from benchlib import CONCORD, WORK, free_port, load, record
 
@@ -39,8 +41,6 @@ def run(rate, seconds, text):
 
 
 def wait_listening(address):
-    import socket
-    import time
     host, port = address.split(":")
     for _ in range(600):
         try:

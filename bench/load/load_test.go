@@ -146,3 +146,18 @@ func TestPercentile(t *testing.T) {
 		}
 	}
 }
+
+// A case counts once both its results were acknowledged; a repeated one is told.
+func TestCaseResults(t *testing.T) {
+	r := &caseResults{sent: make([]time.Time, 2), sr: make([]time.Time, 2), oru: make([]time.Time, 2), completed: make(chan struct{}, 2)}
+	r.took(r.sr, []byte("CASE000001"))
+	r.took(r.sr, []byte("CASE000001"))
+	r.took(r.sr, []byte("CASE000007")) // of another run
+	if r.done() != 0 {
+		t.Error("a case with one result counts as complete")
+	}
+	r.took(r.oru, []byte("OBR|1||F|||||||||||||||CASE000001|"))
+	if r.done() != 1 || len(r.completed) != 1 || r.repeated != 1 {
+		t.Errorf("%d complete, %d repeated; want 1 and 1", r.done(), r.repeated)
+	}
+}
