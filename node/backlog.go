@@ -21,9 +21,10 @@ const (
 	messageOverhead = 4 << 10
 	// maxMessageBatch messages are processed in one transaction.
 	maxMessageBatch = 128
-	// messagePause between transactions lets messages gather: it is the price
-	// of a flush, and less than a sender's next step takes.
-	messagePause = 5 * time.Millisecond
+	// messagePause between transactions lets messages gather, so that the
+	// flushes of the index do not hold up those of the journal, which senders
+	// wait for.
+	messagePause = 20 * time.Millisecond
 	// messageRetry is the wait before an index that cannot be changed is tried again.
 	messageRetry = time.Second
 	// messageQueue names the processing of messages among the wakers.

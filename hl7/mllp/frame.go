@@ -113,6 +113,9 @@ func (r *Reader) rest() ([]byte, error) {
 // again without an end block, and what it never finished it sends again. A start byte
 // elsewhere is text (a word processor's line break).
 func restarted(message []byte) []byte {
+	if bytes.IndexByte(message, startBlock) < 0 {
+		return message
+	}
 	for _, header := range []string{"\x0bMSH", "\x0bFHS", "\x0bBHS"} {
 		if i := bytes.LastIndex(message, []byte(header)); i >= 0 {
 			message = message[i+1:]
