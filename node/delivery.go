@@ -59,7 +59,8 @@ type Destination struct {
 }
 
 // Sender hands one result to a peer and returns when the peer has taken it.
-// The detail is the peer's answer in its own terms.
+// The detail is the peer's answer in its own terms. Where the peer took another
+// form of the result, Send sets d.UID and d.Payload to it.
 type Sender interface {
 	Send(ctx context.Context, d *Delivery) (detail string, err error)
 }

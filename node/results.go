@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -78,9 +79,21 @@ func (n *Node) predecessor(ctx context.Context, c *Case) (prior *Delivery, err e
 				prior, newest = &deliveries[i], old.Revision
 			}
 		}
-		return nil
+		if prior != nil {
+			prior, err = tx.Delivery(prior.ID)
+		}
+		return err
 	})
 	return prior, err
+}
+
+// classOf is the SOP class of a Structured Report as it was sent.
+func classOf(d *Delivery) string {
+	o, err := dicom.Scan(bytes.NewReader(d.Payload), int64(len(d.Payload)))
+	if err != nil {
+		return sr.Comprehensive3D
+	}
+	return cmp.Or(o.String(dicom.SOPClassUID), sr.Comprehensive3D)
 }
 
 // result writes what one case's destinations get.
@@ -170,7 +183,7 @@ func (r *result) document(predecessor *Delivery) *sr.Document {
 		SourceReport: r.sourceReport(), UseLimitation: r.words.limitation,
 	}
 	if predecessor != nil {
-		d.Predecessor = &sr.Reference{SOPClassUID: sr.Comprehensive3D, SOPInstanceUID: predecessor.UID,
+		d.Predecessor = &sr.Reference{SOPClassUID: classOf(predecessor), SOPInstanceUID: predecessor.UID,
 			SeriesUID: r.seriesUID(), StudyUID: r.c.StudyUID}
 	}
 	for i := range r.c.Statements {

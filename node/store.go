@@ -176,7 +176,7 @@ type Job struct {
 // DeliveryTx keeps results on their way out.
 type DeliveryTx interface {
 	AddDelivery(*Delivery) error // sets ID
-	PutDelivery(*Delivery) error // state, attempts, detail, time
+	PutDelivery(*Delivery) error // state, attempts, detail, time; UID with payload where another form was sent
 	Delivery(id int64) (*Delivery, error)
 	CaseDeliveries(caseID int64) ([]Delivery, error) // without payloads
 	// Deliveries lists those in a state, oldest first, without payloads.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -55,19 +54,6 @@ func withPolicy(d node.Destination, p config.Policy) node.Destination {
 	d.When, d.MinSeverity = node.When(p.Send), node.Severity(p.MinSeverity)
 	d.HoldPreliminary, d.PerMinute, d.Window = p.HoldPreliminary, p.PerMinute, node.Window(p.Hours)
 	return d
-}
-
-// pacsSender stores Structured Reports at a peer.
-type pacsSender struct{ client *ae.Client }
-
-// Send implements node.Sender by one C-STORE on an association of its own.
-func (s *pacsSender) Send(ctx context.Context, d *node.Delivery) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	if err := storeFile(ctx, s.client, bytes.NewReader(d.Payload), int64(len(d.Payload))); err != nil {
-		return "", storeFailure(err)
-	}
-	return "C-STORE status 0000H", nil
 }
 
 // storeFailure says for a C-STORE failure whether another try makes sense

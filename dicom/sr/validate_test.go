@@ -248,3 +248,57 @@ func TestPixelMed(t *testing.T) {
 		}
 	}
 }
+
+// Recast documents are valid objects of their class with the same content, and
+// the same arguments give the same bytes.
+func TestRecast(t *testing.T) {
+	original, err := Encode(exampleDocument())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, class := range Fallbacks {
+		object, instance, err := Recast(original, class)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, _, _ := Recast(original, class)
+		if seen[instance] || !bytes.Equal(object, again) {
+			t.Errorf("%s: instance %s is not its own, or the bytes differ", class, instance)
+		}
+		seen[instance] = true
+		got, err := Decode(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.SOPClassUID != class || got.SOPInstanceUID != instance {
+			t.Errorf("got %s of %s, want %s of %s", got.SOPInstanceUID, got.SOPClassUID, instance, class)
+		}
+		want, _ := Decode(original)
+		want.SOPClassUID, want.SOPInstanceUID = class, instance
+		if a, b := asJSON(t, want), asJSON(t, got); a != b {
+			t.Errorf("%s: other content\n%s\n%s", class, a, b)
+		}
+		if dciodvfy, err := exec.LookPath("dciodvfy"); err == nil {
+			file := filepath.Join(t.TempDir(), "recast.dcm")
+			if err := os.WriteFile(file, object, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, report := run(t, dciodvfy, file); strings.Contains(report, "Error") {
+				t.Errorf("%s: %s", class, report)
+			}
+		}
+	}
+	if _, _, err := Recast(original, "1.2.840.10008.5.1.4.1.1.2"); err == nil {
+		t.Error("a document became a CT image")
+	}
+}
+
+func asJSON(t *testing.T, d *Document) string {
+	t.Helper()
+	text, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

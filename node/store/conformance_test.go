@@ -438,7 +438,7 @@ func testDeliveries(t *testing.T, index node.Index) {
 	})
 	sr.State, sr.Attempts, sr.Refusals, sr.Detail, sr.At = node.DeliveryRetrying, 2, 1, "A700", day.Add(time.Minute)
 	changed := *sr
-	changed.Payload, changed.UID = nil, "another" // neither may change any more
+	changed.Payload = nil // stays
 	update(t, index, func(tx node.Tx) error { return tx.PutDelivery(&changed) })
 	view(t, index, func(tx node.Tx) error {
 		got, err := tx.Delivery(sr.ID)
@@ -450,6 +450,14 @@ func testDeliveries(t *testing.T, index node.Index) {
 		bare.Payload = nil
 		equal(t, "deliveries of the case", list, []node.Delivery{bare, *oru})
 		return errors.Join(err, err2, err3)
+	})
+	changed = *sr // another form of it was sent
+	changed.UID, changed.Payload = "2.25.2", []byte{3}
+	update(t, index, func(tx node.Tx) error { return tx.PutDelivery(&changed) })
+	view(t, index, func(tx node.Tx) error {
+		got, err := tx.Delivery(sr.ID)
+		equal(t, "delivery in another form", got, &changed)
+		return err
 	})
 	if err := index.Update(t.Context(), func(tx node.Tx) error { return tx.PutDelivery(&node.Delivery{ID: 99}) }); err == nil {
 		t.Error("a delivery that is not there was put")

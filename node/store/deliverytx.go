@@ -24,10 +24,12 @@ func (t *tx) AddDelivery(d *node.Delivery) error {
 	return nil
 }
 
-// PutDelivery stores state, attempts, refusals, detail and time; the rest never changes.
+// PutDelivery stores state, attempts, refusals, detail and time, and what was
+// sent where the peer took another form of it; the rest never changes.
 func (t *tx) PutDelivery(d *node.Delivery) error {
-	n, err := t.exec(`UPDATE deliveries SET state = $1, attempts = $2, refusals = $3, detail = $4, at = $5 WHERE id = $6`,
-		string(d.State), d.Attempts, d.Refusals, d.Detail, toMillis(d.At), d.ID)
+	n, err := t.exec(`UPDATE deliveries SET state = $1, attempts = $2, refusals = $3, detail = $4, at = $5, uid = $6,
+		payload = CASE WHEN uid = $6 THEN payload ELSE $7 END WHERE id = $8`,
+		string(d.State), d.Attempts, d.Refusals, d.Detail, toMillis(d.At), d.UID, blob(d.Payload), d.ID)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("delivery %d is not in the index", d.ID)
 	}
