@@ -74,6 +74,8 @@ type session struct {
 	objects  int      // C-STORE with success
 	failures int      // C-STORE with another status
 	bytes    int64
+
+	exhausted bool // the last refusal was for want of resources
 }
 
 func (a *session) peer() peerKey {
@@ -270,8 +272,15 @@ func (a *session) store(m *message) error {
 	return a.send(m.contextID, newResponse(m.command, status, comment), nil)
 }
 
-// refusal logs why an operation got another status than success.
+// refusal logs why an operation got another status than success. While the
+// handler has no resources it says so once: a sender with a thousand objects
+// gets a thousand refusals.
 func (a *session) refusal(operation string, m *message, status uint16, comment string, err error) {
+	repeated := a.exhausted
+	a.exhausted = status == StatusOutOfResources
+	if repeated && a.exhausted {
+		return
+	}
 	instance := m.command.text(affectedSOPInstanceUID) + m.command.text(requestedSOPInstanceUID)
 	a.server.Log.Warn(operation+" refused", zap.Stringer("association", a.caller),
 		zap.String("sop_instance", printable(instance)),
