@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 )
@@ -122,9 +123,6 @@ type Peer struct {
 	TransferSyntaxes []string `yaml:"transfer_syntaxes"` // that it may store in; empty: all
 
 	SendResults bool `yaml:"send_results"`
-	Commit      bool `yaml:"commit"`   // it is asked for storage commitment of the results
-	Query       bool `yaml:"query"`    // it is asked whether a study is complete
-	Retrieve    bool `yaml:"retrieve"` // it is asked to send what is missing; with Query
 	Policy      `yaml:",inline"`
 }
 
@@ -271,10 +269,23 @@ func decode(text string, v any) (err error) {
 			err = fmt.Errorf("cannot be read as YAML (%v); look for tags (!…) and values that are missing", r)
 		}
 	}()
+	if blank(text) {
+		return nil // the library would empty v
+	}
 	if err := yaml.UnmarshalWithOptions([]byte(text), v, yaml.Strict()); err != nil {
 		return errors.New(yaml.FormatError(plainWords(err), false, true))
 	}
 	return nil
+}
+
+// blank says whether YAML text has nothing but comments.
+func blank(text string) bool {
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			return false
+		}
+	}
+	return true
 }
 
 // plainWords says an error of the YAML library in an operator's words; the line it shows stays.

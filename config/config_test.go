@@ -283,3 +283,50 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// A file of comments leaves the defaults as they are.
+func TestFileOfComments(t *testing.T) {
+	for _, text := range []string{"", "# nothing yet\n\n  # still nothing\n"} {
+		c, err := Load(write(t, text), nil, nil)
+		if err != nil || c.DICOM.AETitle != "CONCORD" {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// The network that a node was given at run time reads back, hours included,
+// and its errors name the wrong value.
+func TestWithNetwork(t *testing.T) {
+	c, err := Load("", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = `{"ae_title": "NEW", "peers": [{"name": "a", "ae_title": "A", "ae_titles": ["B"], "allow": ["10.0.0.0/8"], "address": "10.0.0.7:104",
+		"send_results": true, "hours": "22:00-06:30"}]}`
+	changed, err := c.WithNetwork([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := changed.Network().JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := c.WithNetwork(written)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, written)
+	}
+	before, err1 := changed.Network().Digest()
+	after, err2 := again.Network().Digest()
+	if err1 != nil || err2 != nil || before != after || again.Peers[0].Hours != (Hours{22 * time.Hour, 6*time.Hour + 30*time.Minute}) {
+		t.Errorf("read back %+v, want %+v", again.Network(), changed.Network())
+	}
+	if c.DICOM.AETitle != "CONCORD" || len(again.HL7Destinations) != 1 {
+		t.Error("the configuration itself changed, or lost what the text left out")
+	}
+	for _, bad := range []string{`{"peers":[{"name":"a","ae_title":"A","allow":["10.0.0"]}]}`, `{"peers":[{"name":"a","ae_title":"A","tls_x":true}]}`,
+		`{"peers":[{"name":"ris","ae_title":"A"}]}`, `{"peers":[{"name":"a","ae_title":"A","sop_classes":["CT"]}]}`} {
+		if _, err := c.WithNetwork([]byte(bad)); err == nil {
+			t.Errorf("%s was accepted", bad)
+		}
+	}
+}

@@ -135,14 +135,6 @@ func (k *checker) checkPeers(peers []Peer) (names []string) {
 			k.dialable(key+".address", p.Address)
 		case p.SendResults:
 			k.fail(key+".address", "is missing; results cannot be sent without it, so give host:port or send_results: false")
-		case p.Query || p.Retrieve:
-			k.fail(key+".address", "is missing; the peer cannot be asked without it, so give host:port")
-		}
-		if p.Commit && !p.SendResults {
-			k.fail(key+".commit", "asks to commit results, and none go there; add send_results: true")
-		}
-		if p.Retrieve && !p.Query {
-			k.fail(key+".retrieve", "needs to know what is missing; add query: true")
 		}
 	}
 	return names

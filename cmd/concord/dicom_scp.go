@@ -31,8 +31,10 @@ func dimseServer(peers *Peers, n *node.Node, trail *auditTrail, log *zap.Logger)
 			return storeStatus(n.ReceiveObject(ctx, node.Incoming{Caller: r.Association.Calling, SOPClassUID: r.SOPClassUID,
 				SOPInstanceUID: r.SOPInstanceUID, TransferSyntax: r.TransferSyntax, Stored: trail.stored(r.Association)}, r.Data))
 		},
-		Ended: trail.associationEnded,
-		Log:   log,
+		NormalizedClass: isNormalized,
+		Normalized:      (&commitments{peers: peers, node: n, log: log, reversed: make(chan struct{}, maxReversed)}).perform,
+		Ended:           trail.associationEnded,
+		Log:             log,
 	}
 }
 
@@ -47,7 +49,10 @@ func storable(transferSyntax string) bool {
 	return known && transferSyntax != dicom.GEPrivateImplicitBigEndian // its pixels are not decoded
 }
 
-func isMessageClass(uid string) bool { return uid == dicom.VerificationSOPClass }
+func isMessageClass(uid string) bool { return uid == dicom.VerificationSOPClass || isNormalized(uid) }
+
+// isNormalized says whether the node is the SCP of a DIMSE-N class.
+func isNormalized(uid string) bool { return uid == dicom.StorageCommitmentPushModel }
 
 // authorize decides on a caller: by its AE title and address, and narrows what
 // it may store.
