@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ func document(t *testing.T) *node.Delivery {
 // pacs is an SCP of some SOP classes that counts associations.
 type pacs struct {
 	ae.Server
+	mu     sync.Mutex
 	stored map[string][]byte // by class
 }
 
@@ -50,7 +52,9 @@ func startPACS(t *testing.T, refuse func(class string) error, classes ...string)
 		}
 		var b bytes.Buffer
 		_, err := b.ReadFrom(r.Data)
+		p.mu.Lock()
 		p.stored[r.SOPClassUID] = b.Bytes()
+		p.mu.Unlock()
 		return err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -96,7 +100,10 @@ func TestDocumentGoesOutAsTheFirstClassThatIsTaken(t *testing.T) {
 			if o.String(dicom.SOPClassUID) != c.want || o.String(dicom.SOPInstanceUID) != d.UID || (d.UID == first) != (c.want == sr.Comprehensive3D) {
 				t.Errorf("noted %s of %s (%s)", d.UID, o.String(dicom.SOPClassUID), detail)
 			}
-			if !bytes.Equal(p.stored[c.want], d.Payload[o.DataSetOffset:]) {
+			p.mu.Lock()
+			stored := p.stored[c.want]
+			p.mu.Unlock()
+			if !bytes.Equal(stored, d.Payload[o.DataSetOffset:]) {
 				t.Error("other bytes went out than were noted")
 			}
 			if again, err := sender.Send(t.Context(), d); err != nil || again != detail || p.Stats.Associations.Load() != 1 {
