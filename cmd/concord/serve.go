@@ -131,7 +131,7 @@ func serveOn(ctx context.Context, peers *Peers, n *node.Node, trail *auditTrail,
 			return ack
 		}}
 	page := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: trail.web((&console.Console{Node: n, Title: c.DICOM.AETitle,
-		Peers: peers.shown, Ready: n.Ready, Metrics: trail.metrics(), Log: log}).Handler(), log)}
+		Peers: peers.shown, ReplaceNetwork: peers.Replace, Ready: n.Ready, Metrics: trail.metrics(), Log: log}).Handler(), log)}
 
 	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()

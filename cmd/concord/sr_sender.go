@@ -84,7 +84,7 @@ func (s *pacsSender) keep(a *ae.Association) {
 		s.kept = nil
 		ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
 		defer cancel()
-		a.Release(ctx) // whatever comes of it, nothing is lost
+		_ = a.Release(ctx) // whatever comes of it, nothing is lost
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"image/color"
 	"image/png"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -204,5 +205,49 @@ func TestDeliveriesCommand(t *testing.T) {
 	caseOf(t, n, "ACC-3001", "done")
 	if out := mustConcord(t, "deliveries", "--node", n.http); !strings.Contains(out, "no delivery is dead") {
 		t.Errorf("the letter is still dead:\n%s", out)
+	}
+}
+
+// Peers and destinations change while the node runs, and stay changed.
+func TestNetworkChangesAtRunTime(t *testing.T) {
+	dir := t.TempDir()
+	sets := []string{"peers=[]", "hl7_destinations=[]", "dicom.accept_unknown_callers=false"}
+	n, err := startNode(t.Context(), concordBinary, dir, sets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := syntheticObject(t, 1, "ACC-4001", 64)
+	if err := o.store(t.Context(), n, "NEWCT"); err == nil {
+		t.Error("an unknown AE title was let in")
+	}
+	put := func(body string) int {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+n.http+"/api/v1/network", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	if status := put(`{"peers": [{"name": "ct", "ae_title": "AN AE TITLE THAT IS TOO LONG"}]}`); status != http.StatusBadRequest {
+		t.Errorf("a bad AE title was answered %d", status)
+	}
+	if status := put(`{"peers": [{"name": "ct", "ae_title": "NEWCT"}]}`); status != http.StatusOK {
+		t.Fatalf("the change was answered %d", status)
+	}
+	if err := o.store(t.Context(), n, "NEWCT"); err != nil {
+		t.Errorf("the new peer is not let in: %v", err)
+	}
+	n.stop()
+	if n, err = startNode(t.Context(), concordBinary, dir, sets...); err != nil {
+		t.Fatal(err)
+	}
+	defer n.stop()
+	if err := syntheticObject(t, 2, "ACC-4002", 64).store(t.Context(), n, "NEWCT"); err != nil {
+		t.Errorf("the new peer is forgotten after a restart: %v", err)
 	}
 }

@@ -98,10 +98,10 @@ const (
 	hl7XERType = "x-application/hl7-v2+er7"
 )
 
-// takeBody reads the body of a POST before anything is done with it: bounded in
+// takeBody reads the body of a POST or PUT before anything is done with it: bounded in
 // bytes and time, and without a deadline that would cut the work off later.
 func takeBody(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodPost {
+	if r.Method != http.MethodPost && r.Method != http.MethodPut {
 		return nil
 	}
 	connection := http.NewResponseController(w)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -87,6 +88,25 @@ func (c *Console) object(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/dicom")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+object.SOPInstanceUID+`.dcm"`)
 	http.ServeContent(w, r, "", time.Time{}, node.NewReader(file))
+}
+
+// replaceNetwork changes who may send and where results go, and answers with
+// the peers as they are then.
+func (c *Console) replaceNetwork(r *http.Request) (any, error) {
+	if c.ReplaceNetwork == nil {
+		return nil, &httpError{http.StatusConflict, "this node's network cannot be changed while it runs"}
+	}
+	if mediaType(r) != jsonType {
+		return nil, &httpError{http.StatusUnsupportedMediaType, "the body must be " + jsonType}
+	}
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.ReplaceNetwork(r.Context(), text); err != nil {
+		return nil, &httpError{http.StatusBadRequest, err.Error()}
+	}
+	return c.peers(r)
 }
 
 func (c *Console) peers(*http.Request) (any, error) {

@@ -8,6 +8,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -23,7 +24,11 @@ type Console struct {
 	Node  *node.Node
 	Title string        // AE title of the node, for the page
 	Peers func() []Peer // the DICOM peers as they are configured now; nil: none
-	Ready func() error  // nil error: the node can take objects and messages
+	// ReplaceNetwork changes AE title, peers and destinations; its text is JSON
+	// with the keys of the configuration. nil: they cannot be changed here.
+	ReplaceNetwork func(ctx context.Context, text []byte) error
+
+	Ready func() error // nil error: the node can take objects and messages
 	Log   *zap.Logger
 
 	Metrics []prometheus.Collector // of other parts of the program
@@ -72,6 +77,7 @@ func (c *Console) routeAPI(mux *http.ServeMux) {
 		"GET /api/v1/destinations":                  c.destinations,
 		"POST /api/v1/destinations/{name}/{action}": c.switchDestination,
 		"GET /api/v1/peers":                         c.peers,
+		"PUT /api/v1/network":                       c.replaceNetwork,
 		"POST /api/v1/check":                        c.check,
 	} {
 		mux.Handle(pattern, c.answer(answer))
