@@ -16,6 +16,17 @@ func mappingOf(m config.Mapping) hl7.Mapping {
 		AccessionStrip: hl7.Strip(m.AccessionStrip), PatientIDStrip: hl7.Strip(m.PatientIDStrip), Sections: m.Sections}
 }
 
+// checkHL7 refuses at the start what would quarantine every message.
+func checkHL7(c config.HL7) error {
+	if err := hl7.CheckCharset(c.DefaultCharset); err != nil {
+		return fmt.Errorf("hl7.default_charset: %w", err)
+	}
+	if err := mappingOf(c.Mapping).Validate(); err != nil {
+		return fmt.Errorf("hl7.mapping: %w", err)
+	}
+	return nil
+}
+
 type hl7ExplainCommand struct {
 	configFlags
 	File string `arg:"" help:"HL7 file; a batch or several messages are taken one by one." type:"existingfile"`

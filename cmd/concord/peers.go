@@ -106,10 +106,10 @@ func (s *risSender) Send(ctx context.Context, d *node.Delivery) (string, error) 
 
 func judgeAck(ack hl7.Ack) (string, error) {
 	detail := "MSA-1 " + string(ack.Code)
-	switch ack.Code {
-	case hl7.AA, hl7.CA:
+	switch {
+	case ack.Accepted():
 		return detail, nil
-	case hl7.AE, hl7.CE:
+	case ack.Retryable():
 		return "", &node.RefusedError{Attempts: refusalAttempts, Detail: detail + ": " + ack.Text}
 	default:
 		return "", &node.RefusedError{Attempts: 1, Detail: detail + ": " + ack.Text + "; mend the cause at the receiver, then send it again"}

@@ -128,7 +128,7 @@ func (h hl7SendCommand) Run(ctx context.Context) error {
 			return fmt.Errorf("%s: the answer is no acknowledgement: %w", path, err)
 		}
 		fmt.Printf("%s: %s %s\n", path, ack.Code, ack.Text)
-		if ack.Code != hl7.AA && ack.Code != hl7.CA {
+		if !ack.Accepted() {
 			failures = append(failures, fmt.Errorf("%s was answered %s", path, ack.Code))
 		}
 	}

@@ -86,6 +86,9 @@ func newLogger() *zap.Logger {
 
 func newNode(ctx context.Context, peers *Peers, trail *auditTrail, index *store.Store, log *zap.Logger) (*node.Node, error) {
 	c := peers.current().Config
+	if err := checkHL7(c.HL7); err != nil {
+		return nil, err
+	}
 	model, provider, err := openModel(ctx, c.Model)
 	if err != nil {
 		return nil, err

@@ -170,6 +170,19 @@ func TestSendCommands(t *testing.T) {
 	}
 }
 
+// What would quarantine every message is refused at the start.
+func TestServeRefusesAWrongMapping(t *testing.T) {
+	for set, want := range map[string]string{
+		"hl7.default_charset=EBCDIC":      "hl7.default_charset",
+		"hl7.mapping.accession=[OBR-x]":   "hl7.mapping",
+		"hl7.mapping.sections={x: other}": "hl7.mapping",
+	} {
+		if out, err := concord(t, "serve", "--set", "data_dir="+t.TempDir(), "--set", set); err == nil || !strings.Contains(out, want) {
+			t.Errorf("%s: %v\n%s", set, err, out)
+		}
+	}
+}
+
 // A destination that refuses for good leaves a dead letter, which goes out
 // again when a person says so.
 func TestDeliveriesCommand(t *testing.T) {

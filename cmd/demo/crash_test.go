@@ -317,3 +317,9 @@ func watchMemory(n *concordNode) (peak *int64, stop func()) {
 	}()
 	return peak, func() { close(done); <-ended }
 }
+
+// kill ends the process at once, as a power cut would.
+func (p *process) kill() {
+	p.cmd.Process.Kill()
+	p.cmd.Wait()
+}

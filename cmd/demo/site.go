@@ -56,12 +56,6 @@ func (p *process) stop() {
 	p.cmd.Wait()
 }
 
-// kill ends the process at once, as a power cut would.
-func (p *process) kill() {
-	p.cmd.Process.Kill()
-	p.cmd.Wait()
-}
-
 // tail is the end of the log, for errors.
 func (p *process) tail() string {
 	text, _ := os.ReadFile(p.log)
