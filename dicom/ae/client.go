@@ -326,7 +326,7 @@ func responseError(response *commandSet) error {
 	case status == StatusSuccess || isWarning(status):
 		return nil
 	}
-	return &StatusError{Status: status, Comment: response.text(errorComment)}
+	return &StatusError{Status: status, Comment: response.text(errorComment), ErrorID: uint16(response.number(errorID))}
 }
 
 // nextID returns the next message ID, from 1.

@@ -32,6 +32,7 @@ const (
 	commandDataSetType        uint16 = 0x0800
 	statusElement             uint16 = 0x0900
 	errorComment              uint16 = 0x0902
+	errorID                   uint16 = 0x0903
 	affectedSOPInstanceUID    uint16 = 0x1000
 	requestedSOPInstanceUID   uint16 = 0x1001
 	eventTypeID               uint16 = 0x1002

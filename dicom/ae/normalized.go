@@ -2,6 +2,7 @@ package ae
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -156,7 +157,11 @@ func (a *session) responseTo(m *message, err error) *commandSet {
 	if status != StatusSuccess && !isWarning(status) {
 		a.refusal(Operation(m.command.field()).String(), m, status, comment, err)
 	}
-	return newResponse(m.command, status, comment)
+	response := newResponse(m.command, status, comment)
+	if failure := (*StatusError)(nil); errors.As(err, &failure) && failure.ErrorID != 0 {
+		response.setUint16(errorID, failure.ErrorID)
+	}
+	return response
 }
 
 // pendingReport is an N-EVENT-REPORT that the peer has not answered yet.

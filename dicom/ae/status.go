@@ -87,6 +87,10 @@ type StatusError struct {
 	// some, so Error leaves it out: do not log it.
 	Comment string
 
+	// ErrorID tells failures of one status apart, as some services do (PS3.7
+	// C.4.4); 0: none.
+	ErrorID uint16
+
 	Err error // the cause; stays on this node
 }
 
