@@ -35,7 +35,7 @@ type cached struct {
 	encoded *Encoded
 }
 
-func (e *Encoded) bytes() int { return 4*len(e.tokens.Floats) + 8*len(e.tokens.Ints) }
+func (e *Encoded) bytes() int { return 4 * int(size(e.tokens.Shape)) }
 
 func (c *cache) get(key pictureKey) *Encoded {
 	c.mu.Lock()

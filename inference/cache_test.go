@@ -5,7 +5,9 @@ import (
 	"testing"
 )
 
-func encodedOf(bytes int) *Encoded { return &Encoded{tokens: Tensor{Floats: make([]float32, bytes/4)}} }
+func encodedOf(bytes int) *Encoded {
+	return &Encoded{tokens: &Tensor{Shape: []int64{1, 1, int64(bytes / 4)}}}
+}
 
 func TestCacheDropsTheLongestUnused(t *testing.T) {
 	var c cache

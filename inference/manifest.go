@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"slices"
 
 	"github.com/goccy/go-yaml"
@@ -65,13 +64,6 @@ type GraphSpec struct {
 	Rows   int    `yaml:"rows"`
 }
 
-// Calibration turns logits into verdicts: softmax(logits/Temperature), and the label only if its
-// probability reaches its threshold, otherwise maybe.
-type Calibration struct {
-	Temperature float64            `yaml:"temperature"`
-	Thresholds  map[string]float64 `yaml:"thresholds"` // for yes and no
-}
-
 // readManifest parses and checks the manifest of a pack.
 func readManifest(fsys fs.FS) (Manifest, error) {
 	text, err := fs.ReadFile(fsys, ManifestName)
@@ -97,8 +89,8 @@ func (m Manifest) check() error {
 		return fmt.Errorf("schema is %d; this build reads schema %d", m.Schema, Schema)
 	case m.Name == "" || m.Version == "" || m.Licence == "":
 		return errors.New("name, version and licence must be given")
-	case m.Kind != "pair_classifier":
-		return fmt.Errorf("kind is %q; this build runs pair_classifier", m.Kind)
+	case m.Kind != pairClassifierKind:
+		return fmt.Errorf("kind is %q; this build runs %s", m.Kind, pairClassifierKind)
 	case m.Use != Intended:
 		return fmt.Errorf("use is %q; every pack must say %q", m.Use, Intended)
 	case !slices.Equal(slices.Sorted(slices.Values(m.Labels)), []string{"maybe", "no", "yes"}):
@@ -114,21 +106,6 @@ func (m Manifest) check() error {
 		return err
 	}
 	return m.Calibration.check()
-}
-
-func (c Calibration) check() error {
-	if !(c.Temperature > 0) || math.IsInf(c.Temperature, 0) {
-		return fmt.Errorf("calibration.temperature is %v; want above 0", c.Temperature)
-	}
-	for _, label := range []string{"yes", "no"} {
-		if t, ok := c.Thresholds[label]; !ok || !(t >= 0 && t <= 1) {
-			return fmt.Errorf("calibration.thresholds.%s must be given, 0 to 1", label)
-		}
-	}
-	if len(c.Thresholds) != 2 {
-		return errors.New("calibration.thresholds has entries for yes and no only")
-	}
-	return nil
 }
 
 // files lists what the manifest names; all of it must be there.

@@ -83,7 +83,7 @@ func TestOpenNamesTheMissingFile(t *testing.T) {
 
 func TestDigestCoversNamesAndBytes(t *testing.T) {
 	base := fstest.MapFS{"a": {Data: []byte("1")}, "b/c": {Data: []byte("2")}}
-	first, err := digest(base)
+	first, err := Digest(base)
 	if err != nil || len(first) != 64 {
 		t.Fatalf("digest %q, %v", first, err)
 	}
@@ -92,7 +92,7 @@ func TestDigestCoversNamesAndBytes(t *testing.T) {
 		"other name":  {"a": {Data: []byte("1")}, "b/d": {Data: []byte("2")}},
 		"more":        {"a": {Data: []byte("1")}, "b/c": {Data: []byte("2")}, "d": {}},
 	} {
-		if got, _ := digest(other); got == first {
+		if got, _ := Digest(other); got == first {
 			t.Errorf("%s: the same digest", name)
 		}
 	}
@@ -100,7 +100,7 @@ func TestDigestCoversNamesAndBytes(t *testing.T) {
 	os.WriteFile(dir+"/a", []byte("1"), 0o600)
 	os.Mkdir(dir+"/b", 0o700)
 	os.WriteFile(dir+"/b/c", []byte("2"), 0o600)
-	if got, _ := digest(Dir(dir)); got != first {
+	if got, _ := Digest(Dir(dir)); got != first {
 		t.Error("the same files on disk have another digest")
 	}
 }

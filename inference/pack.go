@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"io/fs"
 	"path/filepath"
+	"sync"
 )
 
 // maxPackFiles bounds a pack's folder, against a path that is no pack at all.
@@ -16,13 +18,17 @@ const maxPackFiles = 4096
 
 // A Model is an opened pack.
 type Model struct {
-	manifest Manifest
-	digest   string
-	fsys     fs.FS
-	vision   Graph
-	score    Graph
-	text     tokenizer
-	cache    cache
+	manifest    Manifest
+	digest      string
+	fsys        fs.FS
+	calibration Calibration
+	calibrated  string
+	vision      Graph
+	scorer      scorer
+	text        tokenizer
+	cache       cache
+	queue       *queue
+	workers     sync.WaitGroup
 }
 
 // Open reads, checks and loads a pack: an embedded one, or a folder by Dir. Close frees it.
@@ -37,8 +43,11 @@ func Open(ctx context.Context, fsys fs.FS, engine Engine) (*Model, error) {
 				manifest.Name, name)
 		}
 	}
-	m := &Model{manifest: manifest, fsys: fsys}
-	if m.digest, err = digest(fsys); err != nil {
+	m := &Model{manifest: manifest, fsys: fsys, queue: newQueue(manifest.Graphs.Rows)}
+	if m.digest, err = Digest(fsys); err != nil {
+		return nil, err
+	}
+	if err := m.readCalibration(); err != nil {
 		return nil, err
 	}
 	if m.text, err = newTokenizer(fsys, manifest); err != nil {
@@ -47,26 +56,25 @@ func Open(ctx context.Context, fsys fs.FS, engine Engine) (*Model, error) {
 	if err := m.load(ctx, engine); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
+	for range max(1, engine.Runs()) {
+		m.workers.Go(m.work)
+	}
 	return m, nil
 }
 
 func (m *Model) load(ctx context.Context, engine Engine) (err error) {
 	m.vision, err = m.loadGraph(ctx, engine, File{
 		Name:   m.manifest.Graphs.Vision,
-		Inputs: []string{"pixel_values"}, Outputs: []string{"image_tokens"},
+		Inputs: []string{"pixel_values"}, Outputs: []string{"image_tokens"}, Keep: true,
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		m.scorer, err = m.loadScorer(ctx, engine)
 	}
-	m.score, err = m.loadGraph(ctx, engine, File{
-		Name:   m.manifest.Graphs.Score,
-		Inputs: []string{"image_tokens", "image_index", "input_ids"}, Outputs: []string{"logits"},
-	})
 	return err
 }
 
 func (m *Model) loadGraph(ctx context.Context, engine Engine, file File) (Graph, error) {
-	file.FS = m.fsys
+	file.FS, file.Pack, file.Digest = m.fsys, m.manifest.Name, m.digest
 	if dir, ok := m.fsys.(Dir); ok {
 		file.Path = filepath.Join(string(dir), filepath.FromSlash(file.Name))
 	}
@@ -77,13 +85,30 @@ func (m *Model) loadGraph(ctx context.Context, engine Engine, file File) (Graph,
 	return graph, nil
 }
 
-// Close frees the graphs; no call may be under way.
+// Warm runs both graphs once, so that the first case does not wait for what engines put off to the first run,
+// and a graph that cannot run is found before a case needs it.
+func (m *Model) Warm(ctx context.Context) error {
+	s := m.begin(false)
+	defer s.End()
+	side := m.manifest.Image.Size
+	encoded, err := s.EncodeImage(ctx, image.NewGray(image.Rect(0, 0, side, side)))
+	if err != nil {
+		return err
+	}
+	some := m.manifest.Text.Pad + 1
+	return s.run(ctx, []row{{encoded, prompt{ids: []int64{some, some, some}}, new(Score)}})
+}
+
+// Close frees the graphs after the runs under way; calls that still wait get an error.
 func (m *Model) Close() error {
+	m.queue.close()
+	m.workers.Wait()
 	var errs []error
-	for _, graph := range []Graph{m.vision, m.score} {
-		if graph != nil {
-			errs = append(errs, graph.Close())
-		}
+	if m.vision != nil {
+		errs = append(errs, m.vision.Close())
+	}
+	if m.scorer != nil {
+		errs = append(errs, m.scorer.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -97,8 +122,8 @@ func (m *Model) Digest() string { return m.digest }
 // Manifest describes the pack; it is shared and must not be changed.
 func (m *Model) Manifest() Manifest { return m.manifest }
 
-// digest hashes, in the order of their names, each file's name, a zero byte and the hash of its bytes.
-func digest(fsys fs.FS) (string, error) {
+// Digest hashes all files of a pack: in the order of their names, each file's name, a zero byte and the hash of its bytes.
+func Digest(fsys fs.FS) (string, error) {
 	sum, files := sha256.New(), 0
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {

@@ -38,9 +38,23 @@ type Score struct {
 
 // An Encoded picture is what the vision graph made of it; it fits only the Model that made it.
 type Encoded struct {
-	model  *Model
-	tokens Tensor // [1, N, d]
-	w, h   int    // of the prepared picture; a batch is of one size
+	model    *Model
+	tokens   *Tensor // [1, N, d]
+	w, h     int     // of the prepared picture; a batch is of one size
+	modality string
+}
+
+// Of is the picture as one of a modality (DICOM 0008,0060), which may have a calibration of its own.
+func (e *Encoded) Of(modality string) *Encoded {
+	of := *e
+	of.modality = modality
+	return &of
+}
+
+// prepared is a picture as the vision graph takes it.
+type prepared struct {
+	raster
+	key pictureKey
 }
 
 // Picture is what the pack sees of a picture: cropped, windowed and resized as the manifest says, 8 bits.
@@ -54,15 +68,32 @@ func (m *Model) Picture(img image.Image) (image.Image, error) {
 
 // EncodeImage runs the vision graph on one picture, unless it did so lately.
 func (m *Model) EncodeImage(ctx context.Context, img image.Image) (*Encoded, error) {
-	prepared, err := m.manifest.Image.prepare(img)
+	s := m.begin(false)
+	defer s.End()
+	return s.EncodeImage(ctx, img)
+}
+
+// EncodeImage runs the vision graph on one picture, unless it did so lately.
+func (s *Session) EncodeImage(ctx context.Context, img image.Image) (*Encoded, error) {
+	r, err := s.Model.manifest.Image.prepare(img)
 	if err != nil {
 		return nil, err
 	}
-	key := keyOf(prepared)
-	if known := m.cache.get(key); known != nil {
+	p := prepared{r, keyOf(r)}
+	if known := s.Model.cache.get(p.key); known != nil {
 		return known, nil
 	}
-	outputs, err := m.vision.Run(ctx, map[string]Tensor{"pixel_values": m.manifest.Image.pixels(prepared)})
+	var encoded *Encoded
+	err = s.Model.submit(ctx, s.urgent, []task{{picture: &p}}, func(o outcome) { encoded = o.encoded })
+	return encoded, err
+}
+
+// encode runs the vision graph, unless another request for the same picture was faster.
+func (m *Model) encode(ctx context.Context, p *prepared) (*Encoded, error) {
+	if known := m.cache.get(p.key); known != nil {
+		return known, nil
+	}
+	outputs, err := m.vision.Run(ctx, map[string]Tensor{"pixel_values": m.manifest.Image.pixels(p.raster)})
 	if err != nil {
 		return nil, fmt.Errorf("inference: pack %s: vision: %w", m.manifest.Name, err)
 	}
@@ -73,25 +104,32 @@ func (m *Model) EncodeImage(ctx context.Context, img image.Image) (*Encoded, err
 	if !finite(tokens.Floats) {
 		return nil, fmt.Errorf("inference: pack %s: the vision graph gave NaN or infinite values", m.manifest.Name)
 	}
-	encoded := &Encoded{m, tokens, prepared.w, prepared.h}
-	m.cache.put(key, encoded)
+	encoded := &Encoded{model: m, tokens: &tokens, w: p.w, h: p.h}
+	m.cache.put(p.key, encoded)
 	return encoded, nil
 }
 
 // Score judges every statement against every picture: the result is [picture][statement].
 func (m *Model) Score(ctx context.Context, images []*Encoded, statements []Statement) ([][]Score, error) {
-	prompts := make([]prompt, len(statements))
-	for i, s := range statements {
-		prompts[i] = m.text.encode(s)
-	}
+	s := m.begin(false)
+	defer s.End()
+	return s.Score(ctx, images, statements)
+}
+
+// Score judges every statement against every picture: the result is [picture][statement]. Where ctx ends
+// before all are judged, what is judged comes with ctx's error; the label of the others is empty.
+func (s *Session) Score(ctx context.Context, images []*Encoded, statements []Statement) ([][]Score, error) {
 	scores := make([][]Score, len(images))
-	var rows []row
 	for i, encoded := range images {
-		if encoded == nil || encoded.model != m {
+		if encoded == nil || encoded.model != s.Model {
 			return nil, errors.New("inference: an encoded picture of another pack: encode it again")
 		}
 		scores[i] = make([]Score, len(statements))
-		for j, p := range prompts {
+	}
+	var rows []row
+	for j, statement := range statements { // all pictures of the first statement come first
+		p := s.Model.text.encode(statement)
+		for i, encoded := range images {
 			if p.refusal != "" {
 				scores[i][j] = Score{Label: NotJudged, Reason: p.refusal}
 				continue
@@ -99,14 +137,17 @@ func (m *Model) Score(ctx context.Context, images []*Encoded, statements []State
 			rows = append(rows, row{encoded, p, &scores[i][j]})
 		}
 	}
-	if err := m.run(ctx, rows); err != nil {
-		return nil, err
+	if err := s.run(ctx, rows); err != nil {
+		return scores, err
 	}
-	return scores, m.explain(ctx, rows)
+	if err := s.explain(ctx, rows); err != nil && ctx.Err() == nil {
+		return scores, err
+	}
+	return scores, nil
 }
 
 // explain says of each undecided statement with several parts which of them the picture leaves undecided.
-func (m *Model) explain(ctx context.Context, rows []row) error {
+func (s *Session) explain(ctx context.Context, rows []row) error {
 	var alone []row
 	for _, r := range rows {
 		if r.score.Label == Maybe && r.score.Reason == r.prompt.say.unknown {
@@ -115,7 +156,7 @@ func (m *Model) explain(ctx context.Context, rows []row) error {
 			}
 		}
 	}
-	if err := m.run(ctx, alone); err != nil {
+	if err := s.run(ctx, alone); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -143,79 +184,17 @@ type row struct {
 	score  *Score
 }
 
-// batches cuts the rows where the size of the pictures changes and after Graphs.Rows.
-func (m *Model) batches(rows []row) [][]row {
-	var all [][]row
-	start := 0
-	for i := range rows {
-		a, b := rows[start].image, rows[i].image
-		if i-start == m.manifest.Graphs.Rows || a.w != b.w || a.h != b.h || !slices.Equal(a.tokens.Shape, b.tokens.Shape) {
-			all = append(all, rows[start:i])
-			start = i
-		}
+// run scores the rows.
+func (s *Session) run(ctx context.Context, rows []row) error {
+	tasks := make([]task, len(rows))
+	for i, r := range rows {
+		tasks[i].row = r
 	}
-	if start < len(rows) {
-		all = append(all, rows[start:])
-	}
-	return all
-}
-
-// run scores the rows, batch by batch.
-func (m *Model) run(ctx context.Context, rows []row) error {
-	for _, batch := range m.batches(rows) {
-		logits, err := m.logits(ctx, batch)
-		if err != nil {
-			return err
-		}
-		for i, r := range batch {
-			*r.score = m.verdict(m.probabilities(logits[3*i:][:3], m.manifest.Calibration.Temperature), r.prompt)
-		}
-	}
-	return nil
-}
-
-// logits runs the score graph: three values a row, in the manifest's order.
-func (m *Model) logits(ctx context.Context, rows []row) ([]float32, error) {
-	outputs, err := m.score.Run(ctx, m.inputs(rows))
-	if err != nil {
-		return nil, fmt.Errorf("inference: pack %s: score: %w", m.manifest.Name, err)
-	}
-	logits := outputs["logits"]
-	if err := logits.check("logits", int64(len(rows)), int64(len(m.manifest.Labels))); err != nil {
-		return nil, err
-	}
-	if !finite(logits.Floats) {
-		return nil, fmt.Errorf("inference: pack %s: the score graph gave NaN or infinite logits", m.manifest.Name)
-	}
-	return logits.Floats, nil
-}
-
-// inputs lays a batch out for the score graph; each picture goes in once.
-func (m *Model) inputs(rows []row) map[string]Tensor {
-	var images, index, ids Tensor
-	longest := 0
-	for _, r := range rows {
-		longest = max(longest, len(r.prompt.ids))
-	}
-	number := map[*Encoded]int64{}
-	for _, r := range rows {
-		n, seen := number[r.image]
-		if !seen {
-			n = int64(len(number))
-			number[r.image] = n
-			images.Floats = append(images.Floats, r.image.tokens.Floats...)
-		}
-		index.Ints = append(index.Ints, n)
-		ids.Ints = append(ids.Ints, r.prompt.ids...)
-		for range longest - len(r.prompt.ids) {
-			ids.Ints = append(ids.Ints, m.manifest.Text.Pad)
-		}
-	}
-	shape := rows[0].image.tokens.Shape
-	images.Shape = []int64{int64(len(number)), shape[1], shape[2]}
-	index.Shape = []int64{int64(len(rows))}
-	ids.Shape = []int64{int64(len(rows)), int64(longest)}
-	return map[string]Tensor{"image_tokens": images, "image_index": index, "input_ids": ids}
+	return s.Model.submit(ctx, s.urgent, tasks, func(o outcome) {
+		r := rows[o.number]
+		calibration := s.Model.calibration.of(r.image.modality)
+		*r.score = verdict(s.Model.probabilities(o.logits, calibration.Temperature), calibration.Thresholds, r.prompt)
+	})
 }
 
 // probabilities is the tempered softmax of one row, put into the order no, yes, maybe.
@@ -234,7 +213,7 @@ func (m *Model) probabilities(logits []float32, temperature float64) [3]float64 
 }
 
 // verdict applies the prompt's negation, the thresholds, and what the prompt leaves open.
-func (m *Model) verdict(p [3]float64, from prompt) Score {
+func verdict(p [3]float64, thresholds map[string]float64, from prompt) Score {
 	if from.negated {
 		p[0], p[1] = p[1], p[0]
 	}
@@ -243,9 +222,9 @@ func (m *Model) verdict(p [3]float64, from prompt) Score {
 	switch {
 	case score.Label == Maybe:
 		score.Reason = from.say.unknown
-	case p[best] < m.manifest.Calibration.Thresholds[score.Label]:
+	case p[best] < thresholds[score.Label]:
 		score.Label = Maybe
-		score.Reason = fmt.Sprintf(from.say.unsure, 100*p[best], 100*m.manifest.Calibration.Thresholds[[3]string{No, Yes}[best]])
+		score.Reason = fmt.Sprintf(from.say.unsure, 100*p[best], 100*thresholds[[3]string{No, Yes}[best]])
 	case from.open != "" && (score.Label == No) == from.negated: // only what contradicts the claim is certain
 		score.Label = Maybe
 		score.Reason = from.open

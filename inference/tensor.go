@@ -2,26 +2,33 @@ package inference
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 )
 
-// A Tensor is a dense row-major array; exactly one of Floats and Ints holds its data.
+// A Tensor is a dense row-major array; exactly one of Floats, Ints and Kept holds its data.
 type Tensor struct {
 	Shape  []int64
 	Floats []float32
 	Ints   []int64
+	Kept   any // 32-bit floats that the engine keeps where it computed them; only its own graphs take it
 }
 
-// size is the number of elements that a shape promises, or -1 for a shape with a negative side.
+// maxElements bounds what a shape may promise; its product cannot overflow.
+const maxElements = 1 << 31
+
+// size is the number of elements that a shape promises, or -1 for one that no tensor has.
 func size(shape []int64) int64 {
 	n := int64(1)
 	for _, side := range shape {
-		if side < 0 {
+		if side < 0 || side > maxElements {
 			return -1
 		}
-		n *= side
+		if n *= side; n > maxElements {
+			return -1
+		}
 	}
 	return n
 }
@@ -32,12 +39,16 @@ func (t Tensor) check(name string, want ...int64) error {
 	for i := 0; fits && i < len(want); i++ {
 		fits = want[i] == -1 || t.Shape[i] == want[i]
 	}
-	if !fits || size(t.Shape) != int64(len(t.Floats)) {
+	if n := size(t.Shape); !fits || n < 1 || t.Kept == nil && n != int64(len(t.Floats)) {
 		return fmt.Errorf("inference: graph output %s has shape %v with %d floats; want %v: the graph does not fit the manifest",
 			name, t.Shape, len(t.Floats), want)
 	}
 	return nil
 }
+
+// ErrUnavailable is in the error of a run that failed because what runs the graphs is away for now: the same
+// run may succeed later.
+var ErrUnavailable = errors.New("the inference engine is not available")
 
 // An Engine runs graphs.
 type Engine interface {
@@ -45,6 +56,8 @@ type Engine interface {
 	Load(ctx context.Context, file File) (Graph, error)
 	// Provider names what really computes, like "CPU" or "CUDA:0".
 	Provider() string
+	// Runs is how many runs at once it does best.
+	Runs() int
 }
 
 // A Graph is one loaded network; Run may be called by several goroutines at once.
@@ -61,6 +74,9 @@ type File struct {
 	Path    string
 	Inputs  []string
 	Outputs []string
+	Keep    bool   // outputs may come back as Kept, where they go into another graph of the same engine
+	Pack    string // name of the pack, and its digest, for an engine that has the graph elsewhere
+	Digest  string
 }
 
 // Bytes reads the file.

@@ -169,11 +169,11 @@ func (m *Model) verifyScore(ctx context.Context, v *Verification, number int, s 
 	if !ok || len(want.Probabilities) != 3 {
 		return fmt.Errorf("inference: goldens: case %d has no three probabilities under %q", number, decoder)
 	}
-	logits, err := m.logits(ctx, []row{{image: picture, prompt: p}})
+	var got [3]float64
+	err := m.submit(ctx, false, []task{{row: row{image: picture, prompt: p}}}, func(o outcome) { got = m.probabilities(o.logits, 1) })
 	if err != nil {
 		return err
 	}
-	got := m.probabilities(logits, 1)
 	for i, label := range []string{No, Yes, Maybe} {
 		at := slices.Index(order, label)
 		if at < 0 {

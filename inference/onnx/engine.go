@@ -72,6 +72,9 @@ func (e *Engine) Provider() string {
 	return "CPU"
 }
 
+// Runs is one: a run takes all threads, or the whole GPU.
+func (e *Engine) Runs() int { return 1 }
+
 // Version says which ONNX Runtime was loaded, and from where.
 func (e *Engine) Version() string {
 	return fmt.Sprintf("ONNX Runtime %s (%s)", ort.GetVersion(), e.library)
