@@ -66,9 +66,9 @@ func (s ImageSpec) prepare(img image.Image) (raster, error) {
 		r = r.sub(s.Crop.box(r.luma()))
 	}
 	if s.Window != nil {
-		s.Window.stretch(r)
+		r = s.Window.stretch(r)
 	}
-	return s.resize(r), nil
+	return s.resize(r).compact(), nil
 }
 
 func (s ImageSpec) resize(r raster) raster {
@@ -125,24 +125,24 @@ func span(counts []int, need int) (first, end int) {
 	return first, end
 }
 
-// stretch maps the levels in place, all channels by the luminance's percentiles.
-func (p PercentSpec) stretch(r raster) {
+// stretch maps the levels, all channels by the luminance's percentiles.
+func (p PercentSpec) stretch(r raster) raster {
 	var histogram [256]int
 	luma := r.luma()
-	for _, v := range luma.pix {
-		histogram[v]++
+	for y := range luma.h {
+		for _, v := range luma.row(y) {
+			histogram[v]++
+		}
 	}
-	low, high := percentile(histogram, len(luma.pix), p.Low), percentile(histogram, len(luma.pix), p.High)
+	low, high := percentile(histogram, r.w*r.h, p.Low), percentile(histogram, r.w*r.h, p.High)
 	if high <= low {
-		return
+		return r
 	}
 	var table [256]uint8
 	for v := range table {
 		table[v] = uint8(min(255, max(0, ((v-low)*510+high-low)/(2*(high-low)))))
 	}
-	for i, v := range r.pix {
-		r.pix[i] = table[v]
-	}
+	return r.levels(&table)
 }
 
 // percentile is the smallest level whose cumulative count reaches the given percent of all pixels.

@@ -78,7 +78,7 @@ func TestCropTakesTheDarkBorderOff(t *testing.T) {
 
 func TestWindowStretchesBetweenPercentiles(t *testing.T) {
 	picture := rasterOf(grayPicture(100, 10, func(x, y int) uint8 { return uint8(100 + x/2) })) // 100..149
-	PercentSpec{Low: 10, High: 90}.stretch(picture)
+	picture = PercentSpec{Low: 10, High: 90}.stretch(picture)
 	if picture.pix[0] != 0 || picture.pix[99] != 255 {
 		t.Errorf("ends are %d and %d", picture.pix[0], picture.pix[99])
 	}
@@ -86,8 +86,7 @@ func TestWindowStretchesBetweenPercentiles(t *testing.T) {
 	if got := picture.pix[48]; got != 128 {
 		t.Errorf("the middle became %d", got)
 	}
-	flat := newRaster(4, 4, 3)
-	PercentSpec{Low: 1, High: 99}.stretch(flat)
+	flat := PercentSpec{Low: 1, High: 99}.stretch(newRaster(4, 4, 4))
 	if flat.pix[0] != 0 {
 		t.Error("a flat picture changed")
 	}
@@ -95,7 +94,7 @@ func TestWindowStretchesBetweenPercentiles(t *testing.T) {
 
 func TestPixelsAreNormalisedByChannel(t *testing.T) {
 	spec := ImageSpec{Channels: 3, Mean: []float32{0.5, 0, 0.25}, Std: []float32{0.5, 1, 2}}
-	gray := raster{1, 2, 1, []uint8{0, 255}}
+	gray := raster{1, 2, 1, 1, []uint8{0, 255}}
 	got := spec.pixels(gray)
 	want := []float32{-1, 1, 0, 1, -0.125, 0.375}
 	for i, v := range want {

@@ -1,27 +1,29 @@
 package inference
 
+// #cgo CFLAGS: -O3
+// #include "resize.h"
+import "C"
+
 import (
 	"image"
 	"math"
-	"runtime"
-	"sync"
+	"unsafe"
 )
 
 // Resize scales a picture to w×h exactly as Pillow does with BICUBIC: a = −0.5, the support widened when
 // shrinking, the horizontal pass before the vertical one, 8 bits between them, weights in fixed point
 // (ImagingResample, 8 bits per channel). A *image.Gray stays grey, any other picture comes back as opaque
-// *image.RGBA. w and h must be positive and the picture not empty.
+// *image.RGBA; at its own size it may share the memory of img. w and h must be positive and the picture not empty.
 func Resize(img image.Image, w, h int) image.Image {
 	return rasterOf(img).resize(w, h).image()
 }
 
-// precisionBits is Pillow's PRECISION_BITS, 32-8-2: room for the sign and for overshoot.
-const precisionBits = 32 - 8 - 2
-
-// taps are the source pixels and weights of one target pixel.
-type taps struct {
-	first   int
-	weights []int32
+// onAnyProcessor has the following pictures resized without special instructions, for tests.
+func onAnyProcessor(plain bool) {
+	C.concord_any_processor = 0
+	if plain {
+		C.concord_any_processor = 1
+	}
 }
 
 // bicubic is the Keys kernel with a = −0.5. The conversions keep the compiler from fusing a multiplication
@@ -40,14 +42,16 @@ func bicubic(x float64) float64 {
 	return 0
 }
 
-// weigh computes the taps of every target pixel along one axis.
-func weigh(from, to int) []taps {
+// weigh computes the taps of every target line along one axis, in rows of width numbers: the first source
+// line, how many there are, their weights.
+func weigh(from, to int) (taps []int32, width int) {
 	scale := float64(from) / float64(to)
 	stretch := max(scale, 1)
 	support := 2 * stretch
-	all := make([]taps, to)
-	weights := make([]float64, int(math.Ceil(support))*2+1)
-	for i := range all {
+	width = int(math.Ceil(support))*2 + 1 + 2
+	taps = make([]int32, to*width)
+	weights := make([]float64, width-2)
+	for i := range to {
 		centre := (float64(i) + 0.5) * scale
 		first := max(int(centre-support+0.5), 0)
 		count := min(int(centre+support+0.5), from) - first
@@ -56,21 +60,17 @@ func weigh(from, to int) []taps {
 			weights[k] = bicubic((float64(k+first) - centre + 0.5) * (1 / stretch))
 			sum += weights[k]
 		}
-		all[i] = taps{first, make([]int32, count)}
-		for k := range count {
-			weight := weights[k]
+		row := taps[i*width:][:width]
+		row[0], row[1] = int32(first), int32(count)
+		for k, weight := range weights[:count] {
 			if sum != 0 {
 				weight /= sum
 			}
-			fixed := float64(weight * (1 << precisionBits))
-			all[i].weights[k] = int32(fixed + math.Copysign(0.5, fixed))
+			fixed := float64(weight * (1 << C.concord_precision))
+			row[2+k] = int32(fixed + math.Copysign(0.5, fixed))
 		}
 	}
-	return all
-}
-
-func clip8(sum int32) uint8 {
-	return uint8(min(max(sum>>precisionBits, 0), 255))
+	return taps, width
 }
 
 // resize returns the raster at w×h.
@@ -86,74 +86,22 @@ func (r raster) resize(w, h int) raster {
 
 func (r raster) resizeWidth(w int) raster {
 	out := newRaster(w, r.h, r.c)
-	columns := weigh(r.w, w)
-	inRows(r.h, func(y int) {
-		row, to := r.row(y), out.row(y)
-		if r.c == 1 {
-			shrinkGray(to, row, columns)
-		} else {
-			shrinkRGB(to, row, columns)
-		}
-	})
+	taps, width := weigh(r.w, w)
+	row, scratch := make([]int32, C.concord_block*w), make([]uint8, C.concord_block*(r.w+w))
+	C.concord_shrink_columns(start(out.pix), C.size_t(out.stride), C.int(w), start(r.pix), C.size_t(r.stride), C.int(r.w), C.int(r.h), C.int(r.c),
+		words(taps), C.int(width), words(row), start(scratch))
 	return out
-}
-
-func shrinkGray(to, row []uint8, columns []taps) {
-	for x, t := range columns {
-		sum := int32(1 << (precisionBits - 1))
-		from := row[t.first:][:len(t.weights)]
-		for i, weight := range t.weights {
-			sum += int32(from[i]) * weight
-		}
-		to[x] = clip8(sum)
-	}
-}
-
-func shrinkRGB(to, row []uint8, columns []taps) {
-	for x, t := range columns {
-		red, green, blue := int32(1<<(precisionBits-1)), int32(1<<(precisionBits-1)), int32(1<<(precisionBits-1))
-		from := row[3*t.first:][:3*len(t.weights)]
-		for i, weight := range t.weights {
-			pixel := from[3*i:][:3]
-			red += int32(pixel[0]) * weight
-			green += int32(pixel[1]) * weight
-			blue += int32(pixel[2]) * weight
-		}
-		to[3*x], to[3*x+1], to[3*x+2] = clip8(red), clip8(green), clip8(blue)
-	}
 }
 
 func (r raster) resizeHeight(h int) raster {
 	out := newRaster(r.w, h, r.c)
-	rows := weigh(r.h, h)
-	inRows(h, func(y int) {
-		sums := make([]int32, r.w*r.c)
-		for i := range sums {
-			sums[i] = 1 << (precisionBits - 1)
-		}
-		for i, weight := range rows[y].weights {
-			for x, v := range r.row(rows[y].first + i)[:len(sums)] {
-				sums[x] += int32(v) * weight
-			}
-		}
-		to := out.row(y)
-		for x, sum := range sums {
-			to[x] = clip8(sum)
-		}
-	})
+	taps, width := weigh(r.h, h)
+	row := make([]int32, r.w*r.c)
+	C.concord_shrink_rows(start(out.pix), C.size_t(out.stride), C.int(h), start(r.pix), C.size_t(r.stride), C.int(r.w*r.c),
+		words(taps), C.int(width), words(row))
 	return out
 }
 
-// inRows calls do for each of n rows, on all processors.
-func inRows(n int, do func(y int)) {
-	workers := min(runtime.GOMAXPROCS(0), n)
-	var wait sync.WaitGroup
-	for worker := range workers {
-		wait.Go(func() {
-			for y := n * worker / workers; y < n*(worker+1)/workers; y++ {
-				do(y)
-			}
-		})
-	}
-	wait.Wait()
-}
+func start(b []uint8) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(&b[0])) }
+
+func words(w []int32) *C.int32_t { return (*C.int32_t)(unsafe.Pointer(&w[0])) }
