@@ -219,6 +219,7 @@ type Flag struct {
 type CaseEvent struct {
 	At    time.Time `json:"at"`
 	Event string    `json:"event"`
+	By    string    `json:"by,omitempty"` // the person who did it, where one did and is known
 }
 
 // MarshalJSON writes the case as the API shows it. Patient identity stays out

@@ -8,7 +8,7 @@ import (
 
 // JudgeNow ends the quiet timer of a case: a person says that the study is
 // complete.
-func (n *Node) JudgeNow(ctx context.Context, caseID int64) error {
+func (n *Node) JudgeNow(ctx context.Context, caseID int64, by string) error {
 	return n.Index.Update(ctx, func(tx Tx) error {
 		c, err := findCase(tx, caseID)
 		if err != nil {
@@ -18,7 +18,7 @@ func (n *Node) JudgeNow(ctx context.Context, caseID int64) error {
 			return &InputError{fmt.Sprintf("the case is %s; only one that settles can be judged at once", c.State)}
 		}
 		now := time.Now()
-		if err := n.move(tx, c, Forced, now); err != nil {
+		if err := decide(tx, c, Forced, by, now); err != nil {
 			return err
 		}
 		return tx.AddJob(Job{Queue: judgeQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now})
@@ -26,7 +26,7 @@ func (n *Node) JudgeNow(ctx context.Context, caseID int64) error {
 }
 
 // ChooseStudy joins a case to the study that a person chose for it.
-func (n *Node) ChooseStudy(ctx context.Context, caseID int64, studyUID string) error {
+func (n *Node) ChooseStudy(ctx context.Context, caseID int64, studyUID, by string) error {
 	return n.Index.Update(ctx, func(tx Tx) error {
 		c, err := findCase(tx, caseID)
 		if err != nil {
@@ -44,9 +44,21 @@ func (n *Node) ChooseStudy(ctx context.Context, caseID int64, studyUID string) e
 		}
 		now := time.Now()
 		adoptStudy(c, study)
-		if err := n.move(tx, c, StudyChosen, now); err != nil {
+		if err := decide(tx, c, StudyChosen, by, now); err != nil {
 			return err
 		}
 		return n.scheduleSettle(tx, c, study, now)
 	})
+}
+
+// decide applies what a person decided to a stored case.
+func decide(tx Tx, c *Case, e Event, by string, now time.Time) error {
+	if err := c.Apply(e); err != nil {
+		return err
+	}
+	c.UpdatedAt = now
+	if err := tx.PutCase(c); err != nil {
+		return err
+	}
+	return tx.AddEvent(c.ID, CaseEvent{At: now, Event: string(e) + " → " + string(c.State), By: by})
 }

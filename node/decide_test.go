@@ -25,17 +25,17 @@ func TestPersonChoosesAmongStudies(t *testing.T) {
 	late := chest(study1, "A1")
 	late.uid = study1 + ".1.9"
 	h.store(late) // more images of a contender decide nothing
-	if err := h.node.ChooseStudy(t.Context(), c.ID, "2.25.404"); !errors.As(err, new(*node.NotFoundError)) {
+	if err := h.node.ChooseStudy(t.Context(), c.ID, "2.25.404", ""); !errors.As(err, new(*node.NotFoundError)) {
 		t.Errorf("a study that is not there was chosen: %v", err)
 	}
-	if err := h.node.ChooseStudy(t.Context(), c.ID, study2); err != nil {
+	if err := h.node.ChooseStudy(t.Context(), c.ID, study2, ""); err != nil {
 		t.Fatal(err)
 	}
 	done := h.wait(node.WaitingReport, node.WaitingReport, node.Done)[2]
 	if done.StudyUID != study2 {
 		t.Errorf("joined to %s, want the chosen %s", done.StudyUID, study2)
 	}
-	if err := h.node.ChooseStudy(t.Context(), c.ID, study1); !errors.As(err, new(*node.InputError)) {
+	if err := h.node.ChooseStudy(t.Context(), c.ID, study1, ""); !errors.As(err, new(*node.InputError)) {
 		t.Errorf("a finished case was joined anew: %v", err)
 	}
 }
@@ -152,7 +152,7 @@ func TestDeadLetterIsSentAgain(t *testing.T) {
 	h.send(message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal heart."})
 	c := h.wait(node.Failed)[0]
 	for _, d := range c.Deliveries {
-		err := h.node.Resend(t.Context(), d.ID)
+		err := h.node.Resend(t.Context(), d.ID, "Dr Li")
 		if (d.State == node.DeliveryDead) != (err == nil) {
 			t.Errorf("resend of a delivery that is %s: %v", d.State, err)
 		}
@@ -194,11 +194,11 @@ func TestJudgeNowEndsTheQuietTimer(t *testing.T) {
 	h.store(chest(study1, "A1"))
 	h.send(message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal heart."})
 	c := h.wait(node.Settling)[0]
-	if err := h.node.JudgeNow(t.Context(), c.ID); err != nil {
+	if err := h.node.JudgeNow(t.Context(), c.ID, "Dr Li"); err != nil {
 		t.Fatal(err)
 	}
 	h.wait(node.Done)
-	if err := h.node.JudgeNow(t.Context(), c.ID); !errors.As(err, new(*node.InputError)) {
+	if err := h.node.JudgeNow(t.Context(), c.ID, "Dr Li"); !errors.As(err, new(*node.InputError)) {
 		t.Errorf("a finished case was judged again: %v", err)
 	}
 }

@@ -71,7 +71,7 @@ func addFeedback(tx Tx, f Feedback) error {
 	if err := tx.AddFeedback(f); err != nil {
 		return err
 	}
-	return tx.AddEvent(f.CaseID, CaseEvent{At: f.At, Event: fmt.Sprintf("feedback on statement %d: %s", f.Statement, f.Opinion)})
+	return tx.AddEvent(f.CaseID, CaseEvent{At: f.At, Event: fmt.Sprintf("feedback on statement %d: %s", f.Statement, f.Opinion), By: f.Author})
 }
 
 // noteOpinion stores feedback that came by HL7. It speaks of the newest judged

@@ -155,8 +155,9 @@ func (n *Node) DestinationStatuses() []DestinationStatus {
 	return list
 }
 
-// Resend queues a result that was given up once more, behind those that wait.
-func (n *Node) Resend(ctx context.Context, deliveryID int64) error {
+// Resend queues a result that was given up once more, behind those that wait,
+// because a person asks for it.
+func (n *Node) Resend(ctx context.Context, deliveryID int64, by string) error {
 	return n.Index.Update(ctx, func(tx Tx) error {
 		d, err := tx.Delivery(deliveryID)
 		switch {
@@ -176,10 +177,13 @@ func (n *Node) Resend(ctx context.Context, deliveryID int64) error {
 			return err
 		}
 		c, err := tx.Case(d.CaseID)
-		if err != nil || c == nil || !c.Accepts(DeliveryRetried) {
+		if err != nil || c == nil {
 			return err
 		}
+		if !c.Accepts(DeliveryRetried) {
+			return tx.AddEvent(c.ID, CaseEvent{At: now, Event: string(DeliveryRetried), By: by})
+		}
 		c.Reason = ""
-		return n.move(tx, c, DeliveryRetried, now)
+		return decide(tx, c, DeliveryRetried, by, now)
 	})
 }

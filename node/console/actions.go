@@ -14,7 +14,7 @@ func (c *Console) judgeNow(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Node.JudgeNow(r.Context(), id); err != nil {
+	if err := c.Node.JudgeNow(r.Context(), id, c.Access.User(r)); err != nil {
 		return nil, conflict(err)
 	}
 	return c.findCase(r)
@@ -35,7 +35,7 @@ func (c *Console) chooseStudy(r *http.Request) (any, error) {
 	if body.StudyUID == "" {
 		return nil, &httpError{http.StatusBadRequest, "study_uid is empty"}
 	}
-	if err := c.Node.ChooseStudy(r.Context(), id, body.StudyUID); err != nil {
+	if err := c.Node.ChooseStudy(r.Context(), id, body.StudyUID, c.Access.User(r)); err != nil {
 		return nil, conflict(err)
 	}
 	return c.findCase(r)
@@ -81,7 +81,7 @@ func (c *Console) resend(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Node.Resend(r.Context(), id); err != nil {
+	if err := c.Node.Resend(r.Context(), id, c.Access.User(r)); err != nil {
 		return nil, conflict(err)
 	}
 	var queued *node.Delivery

@@ -164,7 +164,7 @@ func TestPageShowsWhatTheNodeRefuses(t *testing.T) {
 	h.wait(node.Settling)
 	b := browse(t)
 	b.do(chromedp.Navigate(h.url + "/cases/1"))
-	if err := h.node.JudgeNow(t.Context(), 1); err != nil {
+	if err := h.node.JudgeNow(t.Context(), 1, "Dr Li"); err != nil {
 		t.Fatal(err)
 	}
 	h.wait(node.Done)
@@ -226,7 +226,7 @@ func TestTextIsReadable(t *testing.T) {
 	h.wait(node.WaitingReport)
 	h.send(oru("M1", "A1", "Normal prostate."))
 	h.wait(node.Settling)
-	if err := h.node.JudgeNow(t.Context(), 1); err != nil {
+	if err := h.node.JudgeNow(t.Context(), 1, "Dr Li"); err != nil {
 		t.Fatal(err)
 	}
 	h.wait(node.Failed)

@@ -3,8 +3,8 @@
 // docs/api.md is the contract of the API.
 //
 // It has no accounts of its own: bind it to localhost or to a network that may
-// see reports, or put a proxy that knows its users in front. Requests that
-// change something are refused when another web site makes a browser send them.
+// see reports, or put a proxy that knows its users in front (see Access). What
+// another web site makes a browser send is refused.
 package console
 
 import (
@@ -27,6 +27,8 @@ type Console struct {
 	// ReplaceNetwork changes AE title, peers and destinations; its text is JSON
 	// with the keys of the configuration. nil: they cannot be changed here.
 	ReplaceNetwork func(ctx context.Context, text []byte) error
+
+	Access Access
 
 	Ready func() error // nil error: the node can take objects and messages
 	Log   *zap.Logger
@@ -57,11 +59,7 @@ func (c *Console) Handler() http.Handler {
 	c.routeAPI(mux)
 	c.routePages(mux)
 
-	sameSite := http.NewCrossOriginProtection()
-	sameSite.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.fail(w, r, &httpError{http.StatusForbidden, "a request of another web site was refused"})
-	}))
-	return requests.count(secure(sameSite.Handler(c.known(mux))))
+	return requests.count(secure(c.guard(c.known(mux))))
 }
 
 func (c *Console) routeAPI(mux *http.ServeMux) {

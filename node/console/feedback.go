@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -50,8 +51,9 @@ func (c *Console) addFeedback(r *http.Request) (any, error) {
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
 	}
+	author := cmp.Or(c.Access.User(r), strings.TrimSpace(body.Author)) // who is known cannot speak for others
 	err = c.Node.AddFeedback(r.Context(), node.Feedback{CaseID: id, Statement: body.Statement, Rule: body.Rule,
-		Opinion: body.Opinion, Author: strings.TrimSpace(body.Author), Note: body.Note})
+		Opinion: body.Opinion, Author: author, Note: body.Note})
 	if err != nil {
 		return nil, err
 	}

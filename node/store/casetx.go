@@ -237,7 +237,7 @@ func (t *tx) CountCases() (map[node.State]int, error) {
 }
 
 func (t *tx) AddEvent(caseID int64, e node.CaseEvent) error {
-	_, err := t.exec(`INSERT INTO case_events (case_id, at, event) VALUES ($1, $2, $3)`, caseID, toMillis(e.At), e.Event)
+	_, err := t.exec(`INSERT INTO case_events (case_id, at, event, person) VALUES ($1, $2, $3, $4)`, caseID, toMillis(e.At), e.Event, e.By)
 	return failed("add event", err)
 }
 
@@ -246,9 +246,9 @@ func (t *tx) Timeline(caseID int64) ([]node.CaseEvent, error) {
 	list, err := all(t, func(row scanner) (*node.CaseEvent, error) {
 		var e node.CaseEvent
 		var at int64
-		err := row.Scan(&at, &e.Event)
+		err := row.Scan(&at, &e.Event, &e.By)
 		e.At = fromMillis(at)
 		return &e, err
-	}, `SELECT at, event FROM case_events WHERE case_id = $1 ORDER BY id`, caseID)
+	}, `SELECT at, event, person FROM case_events WHERE case_id = $1 ORDER BY id`, caseID)
 	return values(list), failed("list events", err)
 }
