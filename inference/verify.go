@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -20,10 +21,15 @@ import (
 
 // goldens are expected values of a pack, computed by the code that made it.
 type goldens struct {
-	Answers []string               `json:"answers"` // the order of probabilities
+	Answers   []string `json:"answers"`   // the order of probabilities
+	Tolerance float64  `json:"tolerance"` // how far a probability may be off; absent: defaultTolerance
+
 	Images  map[string]goldenImage `json:"images"`
 	Cases   []goldenCase           `json:"cases"`
 }
+
+// defaultTolerance is more than 32-bit arithmetic explains; packs that compute in 16 bits name their own.
+const defaultTolerance = 1e-4
 
 type goldenImage struct {
 	Pixels struct {
@@ -53,7 +59,13 @@ type Verification struct {
 	Images                   int      `json:"images"`
 	Cases                    int      `json:"cases"`
 	MaxProbabilityDifference float64  `json:"max_probability_difference"`
+	Tolerance                float64  `json:"tolerance"`   // how far a probability may be from its golden
 	Differences              []string `json:"differences"` // pixels and ids that are not equal
+}
+
+// Reproduced says whether the pack gave its goldens.
+func (v Verification) Reproduced() bool {
+	return len(v.Differences) == 0 && v.MaxProbabilityDifference <= v.Tolerance
 }
 
 // VerifyOwn runs the goldens that came with the pack.
@@ -82,7 +94,7 @@ func (m *Model) Verify(ctx context.Context, text []byte, images fs.FS) (Verifica
 	if len(g.Answers) != 3 || len(g.Images) == 0 || len(g.Cases) == 0 {
 		return Verification{}, errors.New("inference: goldens need three answers, images and cases")
 	}
-	v := Verification{Images: len(g.Images), Cases: len(g.Cases), Differences: []string{}}
+	v := Verification{Images: len(g.Images), Cases: len(g.Cases), Tolerance: cmp.Or(g.Tolerance, defaultTolerance), Differences: []string{}}
 	encoded := map[string]*Encoded{}
 	for _, name := range slices.Sorted(maps.Keys(g.Images)) {
 		img, err := readImage(images, name)

@@ -20,6 +20,7 @@ type packCommand struct {
 }
 
 type packImportOFACommand struct {
+	configFlags
 	From   string   `help:"Folder of a Hugging Face or ModelScope checkpoint, or a fairseq .pt file." required:"" type:"path"`
 	Out    string   `help:"Folder of the pack to make." required:"" type:"path"`
 	Python string   `help:"Python that has torch and onnx (Debian: python3-torch, python3-onnx)." default:"/usr/bin/python3"`
@@ -42,8 +43,8 @@ func (p packImportOFACommand) Run(ctx context.Context) error {
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("the exporter failed (it needs torch and onnx: apt-get install python3-torch python3-onnx): %w", err)
 	}
-	fmt.Printf("%s is made; `concord pack verify %s --goldens F --images D` checks it against values of your own\n", p.Out, p.Out)
-	return nil
+	fmt.Println("the pack as it runs here, against PyTorch:")
+	return packVerifyCommand{configFlags: p.configFlags, Pack: p.Out}.Run(ctx)
 }
 
 type packVerifyCommand struct {
@@ -53,10 +54,6 @@ type packVerifyCommand struct {
 	Images  string `help:"Folder of the pictures that the goldens name." type:"existingdir"`
 	JSON    bool   `help:"Print JSON."`
 }
-
-// maxGoldenDifference is how far a probability may be from its golden: more
-// than 32-bit arithmetic explains.
-const maxGoldenDifference = 1e-4
 
 // Run fails when the pack does not reproduce its goldens.
 func (p packVerifyCommand) Run(ctx context.Context) error {
@@ -81,9 +78,9 @@ func (p packVerifyCommand) Run(ctx context.Context) error {
 		}
 		fmt.Printf("%d images, %d cases; the largest difference of a probability is %.2g\n", found.Images, found.Cases, found.MaxProbabilityDifference)
 	}
-	if len(found.Differences) > 0 || !(found.MaxProbabilityDifference <= maxGoldenDifference) {
+	if !found.Reproduced() {
 		return errors.Join(err, fmt.Errorf("the pack does not reproduce its goldens (%d differences; probabilities may differ by %.0e)",
-			len(found.Differences), maxGoldenDifference))
+			len(found.Differences), found.Tolerance))
 	}
 	return err
 }
