@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/goccy/go-yaml"
@@ -23,9 +24,21 @@ func newJudge(c *config.Config, model *inference.Model) (*node.Judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &node.Judge{Model: model, MaxImages: c.Model.MaxImages, Lexicon: lexicon,
-		Rules:          report.Rules{Off: c.Report.Rules.Off, Severity: c.Report.Rules.Severity},
+	rules, err := tunedRules(c)
+	if err != nil {
+		return nil, err
+	}
+	return &node.Judge{Model: model, MaxImages: c.Model.MaxImages, Lexicon: lexicon, Rules: rules,
 		AccessionStrip: hl7.Strip(c.HL7.Mapping.AccessionStrip)}, nil
+}
+
+// tunedRules are the rules as the configuration tunes them; a name that is no rule's is refused.
+func tunedRules(c *config.Config) (report.Rules, error) {
+	rules := report.Rules{Off: c.Report.Rules.Off, Severity: c.Report.Rules.Severity}
+	if err := rules.Validate(); err != nil {
+		return rules, fmt.Errorf("report.rules: %w", err)
+	}
+	return rules, nil
 }
 
 // openLexicon reads the site's own terms; without a file it is the built-in lexicon.
@@ -56,14 +69,14 @@ func (r rulesCommand) Run(context.Context) error {
 	if err != nil {
 		return err
 	}
-	off := map[string]bool{}
-	for _, id := range c.Report.Rules.Off {
-		off[id] = true
+	rules, err := tunedRules(c)
+	if err != nil {
+		return err
 	}
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	for _, rule := range report.RuleTable() {
-		severity := cmp.Or(c.Report.Rules.Severity[rule.ID], c.Report.Rules.Severity[rule.Code], rule.Severity)
-		if off[rule.ID] || off[rule.Code] {
+		severity := cmp.Or(rules.Severity[rule.ID], rules.Severity[rule.Code], rule.Severity)
+		if slices.Contains(rules.Off, rule.ID) || slices.Contains(rules.Off, rule.Code) {
 			severity = "off"
 		}
 		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", rule.ID, rule.Code, severity, rule.English, rule.Chinese)

@@ -10,7 +10,7 @@ import (
 )
 
 // ID-001 … ID-005: the patient of the message against the patient of the images. What only one side
-// gives, or what cannot be compared (two authorities, two scripts), is left alone.
+// gives, or what cannot be compared (two authorities, two ways of spelling), is left alone.
 func (k *checker) identity() {
 	a, b := k.f.ImagePatient, k.f.ReportPatient
 	if differentID(a, b) {
@@ -99,22 +99,27 @@ func digits(s string) string {
 	}, s)
 }
 
-// differentName compares each writing of one name with each writing of the other that shares its
-// script. Order, case, accents, titles, middle names, initials and the spacing of pinyin do not count.
+// differentName compares each writing of one name with each writing of the other. Order, case, accents,
+// titles, middle names, initials and the spacing of pinyin do not count; across scripts Han characters are
+// compared by their pinyin where nothing in one script says more.
 func differentName(a, b string) bool {
-	comparable := false
+	comparable, crossing := false, false
 	for _, x := range writings(a) {
 		for _, y := range writings(b) {
-			if isHan(firstRune(x[0])) != isHan(firstRune(y[0])) {
-				continue
-			}
-			comparable = true
-			if sameName(x, y) {
-				return false
+			switch xHan, yHan := isHan(firstRune(x[0])), isHan(firstRune(y[0])); {
+			case xHan == yHan:
+				comparable = true
+				if sameName(x, y) {
+					return false
+				}
+			case xHan:
+				crossing = crossing || differentSound(x[0], y)
+			default:
+				crossing = crossing || differentSound(y[0], x)
 			}
 		}
 	}
-	return comparable
+	return comparable || crossing
 }
 
 // writings splits a PN or XPN value into its groups by script; each is a list of words.

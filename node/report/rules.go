@@ -1,6 +1,8 @@
 package report
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +40,23 @@ var ruleTable = sync.OnceValue(func() []Rule {
 type Rules struct {
 	Off      []string          `yaml:"off" json:"off"`           // rule ids or codes
 	Severity map[string]string `yaml:"severity" json:"severity"` // rule id or code → info, warning, critical
+}
+
+// Validate refuses a name that is neither the id nor the code of a rule, so that a slip in a configuration
+// does not leave a rule on that was meant to be off.
+func (rs Rules) Validate() error {
+	named := map[string]bool{}
+	var ids, codes []string
+	for _, r := range ruleTable() {
+		named[r.ID], named[r.Code] = true, true
+		ids, codes = appendNew(ids, r.ID), appendNew(codes, r.Code)
+	}
+	for _, name := range append(slices.Clone(rs.Off), slices.Sorted(maps.Keys(rs.Severity))...) {
+		if !named[name] {
+			return fmt.Errorf("%q is no rule; rules are %s, and all those of a code %s", name, strings.Join(ids, ", "), strings.Join(codes, ", "))
+		}
+	}
+	return nil
 }
 
 // Check holds r against itself and against f with every rule on.

@@ -99,7 +99,6 @@ func TestIdentity(t *testing.T) {
 		{Patient{Name: "MÜLLER^JÖRG"}, Patient{Name: "Mueller^Joerg"}, ""},
 		{Patient{Name: "DOE^JANE^Q^DR"}, Patient{Name: "Doe^Jane"}, ""},
 		{Patient{Name: "DOE^JANE^Q"}, Patient{Name: "DOE^JANE^QUINN"}, ""},
-		{Patient{Name: "张伟"}, Patient{Name: "ZHANG^WEI"}, ""}, // two scripts: not comparable
 		{Patient{Name: "DOE^JANE"}, Patient{Name: "DOE^JOHN"}, "ID-002"},
 		{Patient{Name: "张伟"}, Patient{Name: "张炜"}, "ID-002"},
 		{Patient{Name: "OUYANG^MIN"}, Patient{Name: "OUYANG^MING"}, "ID-002"},
@@ -121,6 +120,41 @@ func TestIdentity(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%+v and %+v: %q, want %q", c.a, c.b, got, c.want)
 		}
+	}
+}
+
+// TestHanAgainstPinyin: a name in Han characters and one in Latin letters differ only where the letters are
+// surely Hanyu Pinyin and no reading of the characters gives them.
+func TestHanAgainstPinyin(t *testing.T) {
+	for _, c := range []struct {
+		han, latin string
+		differ     bool
+	}{
+		{"张伟", "ZHANG^WEI", false}, {"张伟", "Wei Zhang", false}, {"张伟", "ZHANGWEI", false}, {"张^伟", "WEI^ZHANG", false},
+		{"張偉", "zhang^wei", false}, {"张伟", "Zhāng Wěi", false}, {"李小明", "LI^XIAO MING", false}, {"李小明", "Li Xiao-Ming", false},
+		{"李小明", "XIAOMING^LI", false}, {"单雄信", "SHAN^XIONGXIN", false}, {"解晓东", "XIE^XIAODONG", false}, {"仇英", "QIU^YING", false},
+		{"曾志伟", "ZENG^ZHIWEI", false}, {"区小梅", "OU^XIAOMEI", false}, {"查良镛", "ZHA^LIANGYONG", false}, {"尉迟恭", "YUCHI^GONG", false},
+		{"尉迟恭", "YU CHI^GONG", false}, {"欧阳修", "OU YANG^XIU", false}, {"欧阳修", "OUYANG^XIU", false}, {"歐陽修", "XIU^OUYANG", false},
+		{"吕丽", "LV^LI", false}, {"吕丽", "LYU^LI", false}, {"吕丽", "LÜ^LI", false}, {"吕丽", "LU^LI", false}, {"万俟卨", "MOQI^XIE", false},
+		{"乐嘉", "YUE^JIA", false}, {"盖聂", "GE^NIE", false}, {"缪晓", "MIAO^XIAO", false}, {"长孙无忌", "ZHANGSUN^WUJI", false}, {"令狐冲", "LINGHU^CHONG", false},
+		{"西安", "XI'AN", false}, {"翟天临", "ZHAI^TIANLIN", false}, {"谌龙", "SHEN^LONG", false}, {"谌龙", "CHEN^LONG", false}, {"种师道", "CHONG^SHIDAO", false}, {"覃辉", "QIN^HUI", false}, {"折御卿", "SHE^YUQING", false}, {"宁静", "NING^JING", false}, {"繁星", "PO^XING", false}, {"朴志勋", "PIAO^ZHIXUN", false}, {"张伟", "ZHANG^WEI^^MR", false},
+		// other romanizations and names are left alone
+		{"陈大文", "CHAN^TAI MAN", false}, {"黄志强", "WONG^CHI KEUNG", false}, {"张伟", "CHANG^WEI", false}, {"蒋介石", "CHIANG^KAI-SHEK", false},
+		{"李伟", "LEE^DAVID", false}, {"陈明", "CHEN^JACKIE", false}, {"邓文", "TANG^MAN", false}, {"张伟", "ZHANG^W", false}, {"周杰伦", "CHOU^CHIEH-LUN", false},
+		{"郭富城", "KWOK^FU SHING", false}, {"李嘉诚", "LI^KA SHING", false}, {"洪吉洞", "HONG^GILDONG", false}, {"张伟明", "ZHANG^WEI", false}, {"阿不都热合曼", "ABDURAHMAN", false},
+		// other people
+		{"张伟", "ZHANG^WEN", true}, {"张伟", "LI^XIANG", true}, {"王芳", "ZHAO^MIN", true}, {"李小明", "LI^XIAOHONG", true}, {"欧阳修", "OUYANG^QIAN", true},
+		{"曾志伟", "CENG^ZHIQIANG", true}, {"陈静", "ZHOU^JING", true}, {"刘洋", "DENG^GANG", true}, {"王芳", "ZHANG^XIAOFENG", true},
+	} {
+		if got := differentName(c.han, c.latin); got != c.differ {
+			t.Errorf("%s and %s: different %v", c.han, c.latin, got)
+		}
+		if got := differentName(c.latin, c.han); got != c.differ {
+			t.Errorf("%s and %s: different %v", c.latin, c.han, got)
+		}
+	}
+	if differentName("ZHANG^WEI=张^伟", "张炜=ZHANG^WEI") {
+		t.Error("writings that agree in one script differ")
 	}
 }
 
@@ -163,6 +197,18 @@ func TestRulesSwitch(t *testing.T) {
 	out := Rules{Severity: map[string]string{"CC104": "info"}}.Check(r, f)
 	if len(out) != 1 || out[0].Severity != "info" || !strings.Contains(out[0].Text, "前列腺") {
 		t.Errorf("%v", out)
+	}
+}
+
+func TestRulesValidate(t *testing.T) {
+	ok := Rules{Off: []string{"LAT-001", "CC116"}, Severity: map[string]string{"CC101": "info", "DUP-001": "warning"}}
+	if err := ok.Validate(); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []Rules{{Off: []string{"LAT-01"}}, {Severity: map[string]string{"cc101": "info"}}, {Off: []string{""}}} {
+		if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "LAT-001") {
+			t.Errorf("%v: %v", bad, err)
+		}
 	}
 }
 
