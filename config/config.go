@@ -106,7 +106,10 @@ type Strip struct {
 
 // HTTP is the page, the API and the metrics.
 type HTTP struct {
-	Listen string `yaml:"listen"` // host:port; empty: do not listen
+	Listen         string   `yaml:"listen"`          // host:port; empty: do not listen
+	Hosts          []string `yaml:"hosts"`           // names by which it is called
+	UserHeader     string   `yaml:"user_header"`     // in which a trusted proxy names its user; empty: users stay unknown
+	TrustedProxies []string `yaml:"trusted_proxies"` // IP addresses and networks
 }
 
 // Peer is a DICOM application that Concord knows.

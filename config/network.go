@@ -75,11 +75,7 @@ func (k *checker) caller(key string, p Peer) {
 	for i, title := range p.AETitles {
 		k.aeTitle(fmt.Sprintf("%s.ae_titles[%d]", key, i), title)
 	}
-	for i, allowed := range p.Allow {
-		if _, err := ParseNetwork(allowed); err != nil {
-			k.fail(fmt.Sprintf("%s.allow[%d]", key, i), "is %q; write an IP address such as 10.0.0.7 or a network such as 10.0.0.0/24", allowed)
-		}
-	}
+	k.networks(key+".allow", p.Allow)
 	for name, uids := range map[string][]string{"sop_classes": p.SOPClasses, "transfer_syntaxes": p.TransferSyntaxes} {
 		for i, u := range uids {
 			if len(u) > 64 || !uid.MatchString(u) {
@@ -88,6 +84,14 @@ func (k *checker) caller(key string, p Peer) {
 		}
 	}
 	k.between(key+".max_associations", p.MaxAssociations, 0, maxAssociations)
+}
+
+func (k *checker) networks(key string, list []string) {
+	for i, text := range list {
+		if _, err := ParseNetwork(text); err != nil {
+			k.fail(fmt.Sprintf("%s[%d]", key, i), "is %q; write an IP address such as 10.0.0.7 or a network such as 10.0.0.0/24", text)
+		}
+	}
 }
 
 // ParseNetwork reads an IP address or a network in CIDR notation.

@@ -82,6 +82,7 @@ func (c *Config) validate(o origins) error {
 	k.oneOf("site.language", string(c.Site.Language), string(LanguageReport), string(LanguageEnglish), string(LanguageChinese))
 	k.checkListeners(c)
 	k.checkTLS(c)
+	k.checkHTTP(c.HTTP)
 	k.checkDestinations(c.HL7Destinations, k.checkPeers(c.Peers))
 	for id, severity := range c.Report.Rules.Severity {
 		k.oneOf("report.rules.severity."+id, severity, "info", "warning", "critical")
@@ -119,6 +120,27 @@ func (k *checker) checkListeners(c *Config) {
 			}
 			taken[l.address] = l.key
 		}
+	}
+}
+
+var (
+	hostName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+	headerName = regexp.MustCompile(`^[A-Za-z0-9-]+$`)
+)
+
+func (k *checker) checkHTTP(h HTTP) {
+	for i, name := range h.Hosts {
+		if !hostName.MatchString(name) {
+			k.fail(fmt.Sprintf("http.hosts[%d]", i), "is %q; write a host name without port, such as concord.hospital.example", name)
+		}
+	}
+	k.networks("http.trusted_proxies", h.TrustedProxies)
+	switch {
+	case h.UserHeader == "":
+	case !headerName.MatchString(h.UserHeader):
+		k.fail("http.user_header", "is %q; write the name of an HTTP header, such as X-Remote-User", h.UserHeader)
+	case len(h.TrustedProxies) == 0:
+		k.fail("http.user_header", "is believed of nobody; name the proxies that set it in http.trusted_proxies")
 	}
 }
 

@@ -133,8 +133,9 @@ func serveOn(ctx context.Context, peers *Peers, n *node.Node, trail *auditTrail,
 			trail.messageReceived(p, raw, ack)
 			return ack
 		}}
-	page := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: trail.web((&console.Console{Node: n, Title: c.DICOM.AETitle,
-		Peers: peers.shown, ReplaceNetwork: peers.Replace, Ready: n.Ready, Metrics: trail.metrics(), Log: log}).Handler(), log)}
+	access := accessOf(c.HTTP)
+	page := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: trail.web((&console.Console{Node: n, Title: c.DICOM.AETitle, Access: access,
+		Peers: peers.shown, ReplaceNetwork: peers.Replace, Ready: n.Ready, Metrics: trail.metrics(), Log: log}).Handler(), access, log)}
 
 	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()

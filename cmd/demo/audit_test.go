@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -137,6 +138,7 @@ func TestAuditTrail(t *testing.T) {
 	defer ris.stop()
 	n := testNode(t, "study.quiet=100ms", "dicom.accept_unknown_callers=false",
 		"audit.address="+repository.conn.LocalAddr().String(), "audit.transport=udp",
+		"http.user_header=X-Remote-User", "http.trusted_proxies=[127.0.0.1]",
 		fmt.Sprintf("peers=[{name: pacs, ae_title: PACS, address: %q, send_results: true}]", pacsAddress),
 		fmt.Sprintf("hl7_destinations=[{name: ris, address: %q, send_results: true}]", ris.address))
 
@@ -160,12 +162,21 @@ func TestAuditTrail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	actAs(t, n, "Dr Li", "POST", fmt.Sprintf("/api/v1/cases/%d/feedback", c.ID), `{"statement": 1, "opinion": "wrong", "author": "somebody else"}`)
+	actAs(t, n, "Dr Li", "POST", "/api/v1/destinations/ris/pause", "")
+	if c := caseOf(t, n, "ACC-1", "done"); c.Timeline[len(c.Timeline)-1].By != "Dr Li" {
+		t.Errorf("the timeline ends with %+v, want Dr Li's opinion", c.Timeline[len(c.Timeline)-1])
+	}
 	metrics, err := get(t.Context(), "http://"+n.http+"/metrics")
 	if err != nil || !strings.Contains(string(metrics), "concord_audit_dropped_total 0") {
 		t.Errorf("the metrics do not say what was lost: %v", err)
 	}
 	n.stop()
 
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
 	const study, patient = "2.25.4711.1", "PID77"
 	want := []string{
 		"110100110120 E 0: CONCORD >",
@@ -179,6 +190,9 @@ func TestAuditTrail(t *testing.T) {
 		"110112 E 0: 127.0.0.1 CONCORD > /api/v1/cases",
 		"110103 R 0: 127.0.0.1 CONCORD > " + study + " " + patient,
 		"110111 R 0: 127.0.0.1 CONCORD > " + study + " " + patient,
+		"110114110122 E 0: Dr Li CONCORD >",
+		"110111 U 0: Dr Li CONCORD > " + study + " " + patient,
+		"110113110128 E 0: Dr Li CONCORD > " + host,
 		"110100110121 E 0: CONCORD >",
 	}
 	got := repository.lines(t)
@@ -193,6 +207,20 @@ func TestAuditTrail(t *testing.T) {
 	checkAuditMessages(t, repository.xml, syntheticPatient, "PLANTED", "SECRETWORD")
 	if pacs.Load() != 1 {
 		t.Errorf("the PACS has %d results", pacs.Load())
+	}
+}
+
+// actAs does what a user does whom the proxy in front has named.
+func actAs(t *testing.T, n *concordNode, user, method, path, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+n.http+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("X-Remote-User", user)
+	request.Header.Set("Content-Type", "application/json")
+	if _, err := do(request); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -50,6 +50,7 @@ type caseView struct {
 		ID                                    int64
 		Destination, Kind, UID, State, Detail string
 	}
+	Timeline []struct{ Event, By string }
 }
 
 // show forwards the study, sends the reports and prints what comes back.

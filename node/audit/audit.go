@@ -64,11 +64,12 @@ type Recorder struct {
 	sender *sender
 	now    func() time.Time
 
-	alerts  alertLimit
-	reading readings
-	failing atomic.Int64 // messages dropped since the last that was kept
-	stop    context.CancelFunc
-	done    chan struct{}
+	alerts   alertLimit
+	reading  readings
+	sessions sessions
+	failing  atomic.Int64 // messages dropped since the last that was kept
+	stop     context.CancelFunc
+	done     chan struct{}
 }
 
 // Stats counts since the start.

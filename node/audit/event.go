@@ -37,6 +37,7 @@ type Action string
 const (
 	Create  Action = "C"
 	Read    Action = "R"
+	Update  Action = "U"
 	execute Action = "E"
 )
 

@@ -105,9 +105,12 @@ var (
 	procedureRecord      = dcm("110111", "Procedure Record")
 	queryIssued          = dcm("110112", "Query")
 	securityAlert        = dcm("110113", "Security Alert")
+	userAuthentication   = dcm("110114", "User Authentication")
 
 	applicationStart      = dcm("110120", "Application Start")
 	applicationStop       = dcm("110121", "Application Stop")
+	login                 = dcm("110122", "Login")
+	networkConfiguration  = dcm("110128", "Network Configuration")
 	nodeAuthentication    = dcm("110126", "Node Authentication")
 	auditRecordingStarted = dcm("110134", "Audit Recording Started")
 )

@@ -157,6 +157,31 @@ var events = []struct {
 		<ParticipantObjectIdentification ParticipantObjectID="/api/v1/cases" ParticipantObjectTypeCode="2" ParticipantObjectTypeCodeRole="3">
 		<ParticipantObjectIDTypeCode csd-code="12" codeSystemName="RFC-3881" originalText="URI"></ParticipantObjectIDTypeCode>
 		<ParticipantObjectQuery>cGF0aWVudD08Jj4=</ParticipantObjectQuery></ParticipantObjectIdentification>`},
+	{"decision of a person", "A.5.3.15-1", func(r *Recorder) {
+		r.Decided(Peer{Name: "Dr Li", Address: "192.0.2.9"}, "POST /api/v1/cases/7/judge", patient, "1.2.3")
+	}, "<85>",
+		`<EventIdentification EventActionCode="U" ` + timestamp + ` EventOutcomeIndicator="0">
+		<EventID csd-code="110111" codeSystemName="DCM" originalText="Procedure Record"></EventID></EventIdentification>
+		<ActiveParticipant UserID="Dr Li" UserIsRequestor="true" NetworkAccessPointID="192.0.2.9" NetworkAccessPointTypeCode="2"></ActiveParticipant>
+		<ActiveParticipant ` + selfXML + ` UserIsRequestor="false" NetworkAccessPointID="node1" NetworkAccessPointTypeCode="1"></ActiveParticipant>` +
+			sourceXML + studyHead + `<ParticipantObjectDetail type="Decision" value="UE9TVCAvYXBpL3YxL2Nhc2VzLzcvanVkZ2U="></ParticipantObjectDetail></ParticipantObjectIdentification>` + patientXML},
+	{"network change", "A.5.3.11-1", func(r *Recorder) {
+		r.NetworkChanged(Peer{Name: "admin", Address: "192.0.2.9"}, "PUT /api/v1/network")
+	}, "<85>",
+		`<EventIdentification EventActionCode="E" ` + timestamp + ` EventOutcomeIndicator="0">
+		<EventID csd-code="110113" codeSystemName="DCM" originalText="Security Alert"></EventID>
+		<EventTypeCode csd-code="110128" codeSystemName="DCM" originalText="Network Configuration"></EventTypeCode></EventIdentification>
+		<ActiveParticipant UserID="admin" UserIsRequestor="true" NetworkAccessPointID="192.0.2.9" NetworkAccessPointTypeCode="2"></ActiveParticipant>
+		<ActiveParticipant ` + selfXML + ` UserIsRequestor="false" NetworkAccessPointID="node1" NetworkAccessPointTypeCode="1"></ActiveParticipant>` + sourceXML + `
+		<ParticipantObjectIdentification ParticipantObjectID="node1" ParticipantObjectTypeCode="2" ParticipantObjectTypeCodeRole="13">
+		<ParticipantObjectIDTypeCode csd-code="110182" codeSystemName="DCM" originalText="Node ID"></ParticipantObjectIDTypeCode>
+		<ParticipantObjectName></ParticipantObjectName>
+		<ParticipantObjectDetail type="Alert Description" value="UFVUIC9hcGkvdjEvbmV0d29yaw=="></ParticipantObjectDetail></ParticipantObjectIdentification>`},
+	{"login", "A.5.3.12-1", func(r *Recorder) {
+		r.UserSeen(Peer{Name: "Dr Li", Address: "192.0.2.9"})
+		r.UserSeen(Peer{Name: "Dr Li", Address: "192.0.2.9"}) // the same session
+	}, "<85>", loginXML("0")},
+	{"a user who is not believed", "A.5.3.12-1", func(r *Recorder) { r.UserRefused(Peer{Name: "Dr Li", Address: "192.0.2.9"}) }, "<84>", loginXML("8")},
 	{"node authentication", "A.5.3.11-1", func(r *Recorder) {
 		r.NodeAuthenticationFailed(Peer{AETitle: "ROGUE", Address: "192.0.2.66"}, "unknown calling AE")
 	}, "<84>",
@@ -169,6 +194,39 @@ var events = []struct {
 		<ParticipantObjectIDTypeCode csd-code="110182" codeSystemName="DCM" originalText="Node ID"></ParticipantObjectIDTypeCode>
 		<ParticipantObjectName></ParticipantObjectName>
 		<ParticipantObjectDetail type="Alert Description" value="dW5rbm93biBjYWxsaW5nIEFF"></ParticipantObjectDetail></ParticipantObjectIdentification>`},
+}
+
+func loginXML(outcome string) string {
+	return `<EventIdentification EventActionCode="E" ` + timestamp + ` EventOutcomeIndicator="` + outcome + `">
+		<EventID csd-code="110114" codeSystemName="DCM" originalText="User Authentication"></EventID>
+		<EventTypeCode csd-code="110122" codeSystemName="DCM" originalText="Login"></EventTypeCode></EventIdentification>
+		<ActiveParticipant UserID="Dr Li" UserIsRequestor="true" NetworkAccessPointID="192.0.2.9" NetworkAccessPointTypeCode="2"></ActiveParticipant>
+		<ActiveParticipant ` + selfXML + ` UserIsRequestor="false" NetworkAccessPointID="node1" NetworkAccessPointTypeCode="1"></ActiveParticipant>` + sourceXML
+}
+
+// A session begins anew after half an hour without a request, for each user
+// and place.
+func TestSessions(t *testing.T) {
+	var s sessions
+	at := func(minutes int) time.Time { return time.Date(2026, 11, 24, 9, minutes, 0, 0, time.UTC) }
+	for i, step := range []struct {
+		user    Peer
+		minutes int
+		want    bool
+	}{
+		{Peer{Name: "li", Address: "a"}, 0, true}, {Peer{Name: "li", Address: "a"}, 29, false}, {Peer{Name: "li", Address: "a"}, 58, false},
+		{Peer{Name: "li", Address: "b"}, 58, true}, {Peer{Name: "wu", Address: "a"}, 58, true}, {Peer{Name: "li", Address: "a"}, 88, true},
+	} {
+		if got := s.begins(step.user, at(step.minutes)); got != step.want {
+			t.Errorf("step %d: begins is %v", i, got)
+		}
+	}
+	for i := range 3 * maxSessions {
+		s.begins(Peer{Name: string(rune('a' + i%26)), Address: string(rune(i))}, at(0))
+	}
+	if len(s.seen) > maxSessions {
+		t.Errorf("%d sessions are remembered", len(s.seen))
+	}
 }
 
 var indentation = regexp.MustCompile(`\n\s*`)

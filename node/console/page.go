@@ -90,7 +90,7 @@ func asset(name string) http.HandlerFunc {
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, page string, data any) {
 	language := languageOf(w, r)
 	var body bytes.Buffer
-	err := pages[language].ExecuteTemplate(&body, page, map[string]any{"Title": c.Title, "Language": language,
+	err := pages[language].ExecuteTemplate(&body, page, map[string]any{"Title": c.Title, "Language": language, "User": c.Access.User(r),
 		"Path": r.URL.Path, "Query": r.URL.Query(), "Data": data})
 	if err != nil {
 		c.Log.Error("a page cannot be written: " + page)
