@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
@@ -129,7 +130,7 @@ func decode(body []byte, opts Options) (string, *charset, error) {
 		return set.decode(body)
 	}
 	if plain {
-		return string(body), asciiSet, nil
+		return shared(body), asciiSet, nil
 	}
 	if opts.DefaultCharset != "" {
 		set, err := configured(opts.DefaultCharset)
@@ -139,7 +140,7 @@ func decode(body []byte, opts Options) (string, *charset, error) {
 		return set.decode(body)
 	}
 	if utf8.Valid(body) {
-		return string(body), utf8Set, nil
+		return shared(body), utf8Set, nil
 	}
 	return "", nil, errorAt(ErrorTableValue, "MSH-18", fmt.Sprintf("the text is neither ASCII nor UTF-8 and MSH-18 says %.20q; configure this peer's character set (GB18030, 8859/1, …) or let the sender fill MSH-18", name))
 }
@@ -208,24 +209,28 @@ func isUTF16(body []byte) bool {
 		bytes.IndexByte(body[:min(len(body), 8)], 0) >= 0
 }
 
-// decode gives the text; bytes that the set does not have are an error, since a report
-// with a hole in it must not pass as read.
+// decode gives the text, which may share the memory of b; bytes that the set does not
+// have are an error, since a report with a hole in it must not pass as read.
 func (c *charset) decode(b []byte) (string, *charset, error) {
 	if c.coding == nil {
 		if utf8.Valid(b) {
-			return string(b), c, nil
+			return shared(b), c, nil
 		}
 		return "", nil, c.undecodable()
 	}
 	if isPlain(b) {
-		return string(b), c, nil
+		return shared(b), c, nil
 	}
 	out, err := c.coding.NewDecoder().Bytes(c.designated(b))
 	if err != nil || bytes.ContainsRune(out, utf8.RuneError) {
 		return "", nil, c.undecodable()
 	}
-	return string(out), c, nil
+	return shared(out), c, nil
 }
+
+// shared is b as a string in the same memory: a message of megabytes is not there twice.
+// Nobody changes b any more.
+func shared(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func (c *charset) undecodable() error {
 	return errorAt(ErrorDataType, "MSH-18", "the text holds bytes that are not "+c.name+"; let the sender put its true character set in MSH-18, or configure it for this peer")

@@ -32,11 +32,7 @@ func Explain(m *Message, mapping Mapping) ([]Explanation, error) {
 		e.say("reports", "", "none", "only ORU and MDM with text, a document or a withdrawal give reports")
 	}
 	e.patient(m.Segment("PID"))
-	orders, err := groups(m.segments)
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range orders {
+	for _, g := range groups(m.segments) {
 		e.group(g)
 	}
 	for i := range reports {

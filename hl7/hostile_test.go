@@ -33,7 +33,7 @@ func TestHostile(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		m, err := Parse([]byte(raw), Options{})
 		if err == nil {
-			if found, _ := Reports(m, Mapping{}); len(found) > maxGroups {
+			if found, _ := Reports(m, Mapping{}); len(found) > maxOrders {
 				t.Errorf("%s: %d reports", name, len(found))
 			}
 			if ack := m.Ack(AA, ""); len(ack) > 20*maxEcho {

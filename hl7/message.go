@@ -13,8 +13,12 @@ import (
 	"strings"
 )
 
-// maxSegments bounds the index of one message: 40 bytes a segment, 8 MB in all.
-const maxSegments = 200_000
+// Limits of one message: maxSegments bounds its index, 24 bytes a segment, 5 MB in all;
+// maxOrders the work on a hostile one.
+const (
+	maxSegments = 200_000
+	maxOrders   = 1000
+)
 
 // Options say what a peer's messages leave open. The zero value fits a peer that
 // declares its character set in MSH-18, or sends ASCII or UTF-8.
@@ -70,6 +74,13 @@ func Parse(raw []byte, opts Options) (*Message, error) {
 	m.segments, err = splitSegments(text, m.in)
 	if err != nil {
 		return nil, err
+	}
+	orders := 0
+	for range m.Segments("OBR") {
+		orders++
+	}
+	if orders > maxOrders {
+		return nil, errorAt(ErrorInternal, "OBR", fmt.Sprintf("the message has more than %d orders; send them in several messages", maxOrders))
 	}
 	return m, nil
 }

@@ -17,8 +17,7 @@ type Ordered struct {
 }
 
 // Notices reads orders (ORM, OMI, OMG) and patient events (ADT); other messages have
-// none. A message about several patients gives one each. The error is as
-// that of Reports.
+// none. A message about several patients gives one each. The error is about the mapping.
 func Notices(m *Message, mapping Mapping) ([]Notice, error) {
 	r, err := mapping.rules()
 	if err != nil {
@@ -38,11 +37,7 @@ func Notices(m *Message, mapping Mapping) ([]Notice, error) {
 			}
 		}
 	case "ORM", "OMI", "OMG":
-		orders, err := groups(m.segments)
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range orders {
+		for _, g := range groups(m.segments) {
 			if s := g.find("PID", 1); len(notices) == 0 || s.text != pid.text {
 				pid = s
 				notices = append(notices, Notice{Code: code, Event: event, Patient: r.patient(s)})

@@ -25,16 +25,11 @@ const (
 )
 
 // Opinions finds the feedback in a message.
-func Opinions(m *Message) ([]Opinion, error) {
+func Opinions(m *Message) (found []Opinion) {
 	if code, _ := m.Type(); code != "ORU" {
-		return nil, nil
+		return nil
 	}
-	orders, err := groups(m.segments)
-	if err != nil {
-		return nil, err
-	}
-	var found []Opinion
-	for _, g := range orders {
+	for _, g := range groups(m.segments) {
 		filler, _ := entity(g.find("OBR", 1).Field(3))
 		if filler == "" {
 			filler, _ = entity(g.find("ORC", 1).Field(3))
@@ -50,5 +45,5 @@ func Opinions(m *Message) ([]Opinion, error) {
 				Value: strings.ToLower(s.Field(5).Component(1).trimmed()), Author: person(s.Field(16))})
 		}
 	}
-	return found, nil
+	return found
 }

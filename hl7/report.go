@@ -1,7 +1,6 @@
 package hl7
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -69,7 +68,7 @@ type Person struct{ ID, Name string }
 // text, a document or a withdrawal; groups of the same text, and groups with no
 // observations of their own beside one that has them, become Further orders of one
 // report. MDM T01 to T11 has one at most. Other messages have none. The error is about
-// the mapping, or an *Error about a message with too many orders.
+// the mapping.
 func Reports(m *Message, mapping Mapping) ([]Report, error) {
 	r, err := mapping.rules()
 	if err != nil {
@@ -77,9 +76,9 @@ func Reports(m *Message, mapping Mapping) ([]Report, error) {
 	}
 	switch code, event := m.Type(); code {
 	case "ORU":
-		return r.results(m, event)
+		return r.results(m, event), nil
 	case "MDM":
-		return r.document(m, event)
+		return r.document(m, event), nil
 	}
 	return nil, nil
 }
@@ -91,12 +90,8 @@ type group struct {
 	number    int // of its OBR
 }
 
-// Limits that keep the work on a hostile message in proportion: orders in one, and the
-// segments of a patient that are looked at for each.
-const (
-	maxGroups = 1000
-	maxHead   = 64
-)
+// maxHead bounds the segments of a patient that are looked at for each order.
+const maxHead = 64
 
 // find looks in the group's own segments, then in those of its patient.
 func (g group) find(name string, occurrence int) Segment {
@@ -110,8 +105,7 @@ func (g group) at(p Path) Value { return p.within(g.find(p.Segment, p.Occurrence
 
 // groups follows PATIENT_RESULT { PID … { [ORC] OBR … } } of chapter 7.3.1. A group
 // without OBR is none.
-func groups(segments []Segment) ([]group, error) {
-	var found []group
+func groups(segments []Segment) (found []group) {
 	head, start, hasOBR, number := 0, -1, false, 0
 	var patient []Segment
 	closeAt := func(end int) {
@@ -143,10 +137,7 @@ func groups(segments []Segment) ([]group, error) {
 		}
 	}
 	closeAt(len(segments))
-	if len(found) > maxGroups {
-		return nil, errorAt(ErrorInternal, "OBR", fmt.Sprintf("the message has more than %d orders; send them in several messages", maxGroups))
-	}
-	return found, nil
+	return found
 }
 
 // nextNumber is the set ID (field 1) where it counts upwards, else one more than the
@@ -166,15 +157,10 @@ func ofConcord(g group) bool {
 	return procedure.Component(1).trimmed() == checkCode && procedure.Component(3).trimmed() == ownScheme
 }
 
-func (r *rules) results(m *Message, event string) ([]Report, error) {
-	orders, err := groups(m.segments)
-	if err != nil {
-		return nil, err
-	}
-	var reports []Report
+func (r *rules) results(m *Message, event string) (reports []Report) {
 	var pid Segment
 	var patient Patient
-	for _, g := range orders {
+	for _, g := range groups(m.segments) {
 		if ofConcord(g) {
 			continue
 		}
@@ -198,7 +184,7 @@ func (r *rules) results(m *Message, event string) ([]Report, error) {
 			}
 		}
 	}
-	return reports, nil
+	return reports
 }
 
 // sameText finds the report of the same patient with the same text: one dictation for
@@ -230,13 +216,10 @@ func (r *rules) base(m *Message, g group, event string) Report {
 
 // document reads MDM (chapter 9): one document, which may answer several orders. T11
 // cancels it, T06 adds to it, T08 and T10 replace what was sent.
-func (r *rules) document(m *Message, event string) ([]Report, error) {
+func (r *rules) document(m *Message, event string) []Report {
 	txa := m.Segment("TXA")
 	all := group{own: m.segments}
-	orders, err := groups(m.segments)
-	if err != nil {
-		return nil, err
-	}
+	orders := groups(m.segments)
 	if len(orders) > 0 {
 		all.number = orders[0].number
 	}
@@ -258,9 +241,9 @@ func (r *rules) document(m *Message, event string) ([]Report, error) {
 	report.ParentDocumentID = txa.Field(13).Component(1).trimmed()
 	report.fillFromTXA(txa)
 	if len(report.Blocks) == 0 && len(report.NotChecked) == 0 && !withdraws(report.Status) {
-		return nil, nil
+		return nil
 	}
-	return []Report{report}, nil
+	return []Report{report}
 }
 
 func isTXA(s Segment) bool { return s.Name() == "TXA" }

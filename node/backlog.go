@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
-
-	"concord/hl7"
 )
 
 const (
@@ -18,13 +17,14 @@ const (
 	// message more; then the intake waits, and with it the senders.
 	maxBacklog = 64 << 20
 	// messageOverhead is about what a message takes beside its text.
-	messageOverhead = 4 << 10
+	messageOverhead = 512
 	// maxMessageBatch messages are processed in one transaction.
-	maxMessageBatch = 128
-	// messagePause between transactions lets messages gather, so that the
-	// flushes of the index do not hold up those of the journal, which senders
-	// wait for.
-	messagePause = 20 * time.Millisecond
+	maxMessageBatch = 1024
+	// While messages keep coming they only gather: the processor and the disk
+	// belong to those who wait for an acknowledgement. They are processed when
+	// none came for a lull, and at the latest maxLag after the oldest came.
+	lull   = 5 * time.Millisecond
+	maxLag = time.Second
 	// messageRetry is the wait before an index that cannot be changed is tried again.
 	messageRetry = time.Second
 	// messageQueue names the processing of messages among the wakers.
@@ -35,10 +35,7 @@ const (
 type received struct {
 	Message
 	sequence uint64
-	reports  []hl7.Report
-	notices  []hl7.Notice
-	cause    error // why it cannot be read
-	opinions []hl7.Opinion
+	cause    error // why it cannot be read or processed
 }
 
 func (r *received) weight() int { return len(r.Raw) + messageOverhead }
@@ -49,28 +46,38 @@ type backlog struct {
 	mu      sync.Mutex
 	waiting []*received
 	held    int           // weight of all that entered and did not leave
-	freed   chan struct{} // closed when some left
+	added   uint64        // sequence of the newest that was added
+	done    uint64        // of the newest that left
+	wanted  uint64        // up to which somebody waits for the effects
+	left    chan struct{} // closed when some left; nil when nobody waits for that
 }
 
 // enter waits until there is room.
 func (b *backlog) enter(ctx context.Context, r *received) error {
-	for {
-		b.mu.Lock()
-		if b.held < maxBacklog {
-			b.held += r.weight()
-			b.mu.Unlock()
-			return nil
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.held >= maxBacklog {
+		if err := b.awaitLeave(ctx); err != nil {
+			return err
 		}
-		if b.freed == nil {
-			b.freed = make(chan struct{})
-		}
-		freed := b.freed
-		b.mu.Unlock()
-		select {
-		case <-freed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	}
+	b.held += r.weight()
+	return nil
+}
+
+// awaitLeave waits, without the lock, until some left.
+func (b *backlog) awaitLeave(ctx context.Context) error {
+	if b.left == nil {
+		b.left = make(chan struct{})
+	}
+	left := b.left
+	b.mu.Unlock()
+	defer b.mu.Lock()
+	select {
+	case <-left:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -79,22 +86,45 @@ func (b *backlog) leave(messages ...*received) {
 	defer b.mu.Unlock()
 	for _, r := range messages {
 		b.held -= r.weight()
+		b.done = max(b.done, r.sequence)
 	}
-	if b.freed != nil {
-		close(b.freed)
-		b.freed = nil
+	if b.left != nil {
+		close(b.left)
+		b.left = nil
 	}
 }
 
-func (b *backlog) add(r *received) {
+// add says whether the processor has to look at the backlog now.
+func (b *backlog) add(r *received) (wake bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting = append(b.waiting, r)
+	b.added = r.sequence
+	return len(b.waiting) == 1 || b.crowded()
 }
 
-// take gives the oldest messages, at most maxMessageBatch, and says whether
-// that was a full batch.
-func (b *backlog) take() (batch []*received, full bool) {
+func (b *backlog) crowded() bool { return b.held > maxBacklog/2 }
+
+// due is when what waits is to be processed; zero: nothing waits.
+func (b *backlog) due(now time.Time) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.waiting)
+	switch {
+	case n == 0:
+		return time.Time{}
+	case b.wanted > b.done || b.crowded():
+		return now
+	}
+	latest, due := b.waiting[0].ReceivedAt.Add(maxLag), b.waiting[n-1].ReceivedAt.Add(lull)
+	if latest.Before(due) {
+		return latest
+	}
+	return due
+}
+
+// take gives the oldest messages, at most maxMessageBatch.
+func (b *backlog) take() (batch []*received) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := min(len(b.waiting), maxMessageBatch)
@@ -102,7 +132,36 @@ func (b *backlog) take() (batch []*received, full bool) {
 	if b.waiting = b.waiting[n:]; len(b.waiting) == 0 {
 		b.waiting = nil
 	}
-	return batch, n == maxMessageBatch
+	return batch
+}
+
+// settle waits until the messages added before have left. wake makes the
+// processor look.
+func (b *backlog) settle(ctx context.Context, wake func()) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for target := b.added; b.done < target; {
+		b.wanted = max(b.wanted, target)
+		wake()
+		if err := b.awaitLeave(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleTime is how long a reader waits for the effects of messages.
+const settleTime = 10 * time.Second
+
+// settled waits until every message that was acknowledged before has its
+// effect, so that whoever asks after an acknowledgement is told of it.
+func (n *Node) settled(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	if err := n.backlog.settle(ctx, func() { n.Wake(messageQueue) }); err != nil {
+		return fmt.Errorf("messages that were acknowledged are not processed yet; ask again later: %w", err)
+	}
+	return nil
 }
 
 // keep makes a message durable and queues it for its processing.
@@ -110,11 +169,12 @@ func (n *Node) keep(ctx context.Context, r *received) error {
 	if err := n.backlog.enter(ctx, r); err != nil {
 		return err
 	}
-	err := n.Journal.Append(r.record(), func(sequence uint64) {
+	err := n.Journal.Append(func(sequence uint64) {
 		r.sequence = sequence
-		n.backlog.add(r)
-		n.Wake(messageQueue)
-	})
+		if n.backlog.add(r) {
+			n.Wake(messageQueue)
+		}
+	}, r.recordHead(), r.Raw)
 	if err != nil {
 		n.backlog.leave(r)
 	}
@@ -126,11 +186,12 @@ func (n *Node) keep(ctx context.Context, r *received) error {
 func (n *Node) processMessages(ctx context.Context) {
 	wake := n.waker(messageQueue)
 	for ctx.Err() == nil {
-		batch, full := n.backlog.take()
-		if len(batch) == 0 {
-			rest(ctx, wake, time.Time{})
+		now := time.Now()
+		if due := n.backlog.due(now); due.IsZero() || due.After(now) {
+			rest(ctx, wake, due)
 			continue
 		}
+		batch := n.backlog.take()
 		for n.process(ctx, batch) != nil {
 			rest(ctx, nil, time.Now().Add(messageRetry))
 			if ctx.Err() != nil {
@@ -138,9 +199,6 @@ func (n *Node) processMessages(ctx context.Context) {
 			}
 		}
 		n.backlog.leave(batch...)
-		if !full {
-			rest(ctx, nil, time.Now().Add(messagePause))
-		}
 	}
 }
 
@@ -163,7 +221,7 @@ func (n *Node) replay(ctx context.Context) error {
 		return err
 	}
 	err = n.Journal.Replay(processed, func(sequence uint64, record []byte) error {
-		r, err := n.readRecord(sequence, record)
+		r, err := readRecord(sequence, record)
 		if err != nil {
 			return err
 		}
@@ -182,19 +240,13 @@ func (n *Node) replay(ctx context.Context) error {
 	return err
 }
 
-// process gives messages their effect, all in one transaction. When that
-// fails each has its own, so that one that cannot be processed goes to
-// quarantine and does not hold up the next. An error means that the index
-// cannot be changed now; what was done then is not done again.
+// process gives messages their effect. An error means that the index cannot be
+// changed now; what was done then is not done again.
 func (n *Node) process(ctx context.Context, batch []*received) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	err := n.apply(ctx, batch)
-	if err != nil && !unavailable(err) {
-		err = n.processEach(ctx, batch)
-	}
-	if err != nil {
+	if err := n.enter(ctx, batch); err != nil {
 		if ctx.Err() == nil {
 			n.Log.Error("messages that were acknowledged cannot be processed now; trying again", zap.Int("messages", len(batch)), zap.Error(err))
 		}
@@ -204,21 +256,26 @@ func (n *Node) process(ctx context.Context, batch []*received) error {
 	return nil
 }
 
-func (n *Node) processEach(ctx context.Context, batch []*received) error {
-	for _, r := range batch {
-		err := n.apply(ctx, []*received{r})
-		if err != nil && !unavailable(err) {
-			n.Log.Error("a message cannot be processed and was put in quarantine", zap.String("peer", r.Peer),
-				zap.String("control_id", r.ControlID), zap.Error(err))
-			n.Stats.MessagesQuarantined.Add(1)
-			r.cause = err
-			err = n.apply(ctx, []*received{r})
-		}
-		if err != nil {
+// enter gives messages their effect in one transaction. When that fails each
+// half has its own, and so on: one that cannot be processed goes to quarantine
+// and does not hold up the others.
+func (n *Node) enter(ctx context.Context, batch []*received) error {
+	err := n.apply(ctx, batch)
+	if err == nil || unavailable(err) {
+		return err
+	}
+	if half := len(batch) / 2; half > 0 {
+		if err := n.enter(ctx, batch[:half]); err != nil {
 			return err
 		}
+		return n.enter(ctx, batch[half:])
 	}
-	return nil
+	r := batch[0]
+	n.Log.Error("a message cannot be processed and was put in quarantine", zap.String("peer", r.Peer),
+		zap.String("control_id", r.ControlID), zap.Error(err))
+	n.Stats.MessagesQuarantined.Add(1)
+	r.cause = err
+	return n.apply(ctx, batch)
 }
 
 // unavailable says whether an error is about the index rather than the message.
@@ -246,23 +303,22 @@ func (n *Node) apply(ctx context.Context, batch []*received) error {
 	})
 }
 
-// record is the message in the journal: when it came (milliseconds, 8 bytes),
-// the length of the sender's name (2 bytes), the name, the message.
-func (r *received) record() []byte {
+// recordHead is what stands before the message in its record in the journal:
+// when it came (milliseconds, 8 bytes), the length of the sender's name (2
+// bytes), the name.
+func (r *received) recordHead() []byte {
 	peer := r.Peer[:min(len(r.Peer), math.MaxUint16)]
-	b := make([]byte, 0, 10+len(peer)+len(r.Raw))
+	b := make([]byte, 0, 10+len(peer))
 	b = binary.LittleEndian.AppendUint64(b, uint64(r.ReceivedAt.UnixMilli()))
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(peer)))
-	b = append(b, peer...)
-	return append(b, r.Raw...)
+	return append(b, peer...)
 }
 
-func (n *Node) readRecord(sequence uint64, b []byte) (*received, error) {
+func readRecord(sequence uint64, b []byte) (*received, error) {
 	if len(b) < 10 || len(b) < 10+int(binary.LittleEndian.Uint16(b[8:])) {
 		return nil, errors.New("a record of the journal is no message; another program wrote it")
 	}
 	peer := 10 + int(binary.LittleEndian.Uint16(b[8:]))
-	r, _ := n.read(string(b[10:peer]), b[peer:], time.UnixMilli(int64(binary.LittleEndian.Uint64(b))))
-	r.sequence = sequence
-	return r, nil
+	return &received{sequence: sequence, Message: Message{Peer: string(b[10:peer]), Raw: b[peer:],
+		ReceivedAt: time.UnixMilli(int64(binary.LittleEndian.Uint64(b)))}}, nil
 }

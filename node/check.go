@@ -38,6 +38,9 @@ func (n *Node) Check(ctx context.Context, q CheckRequest) ([]Checked, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := n.settled(ctx); err != nil { // orders and merges count, too
+		return nil, err
+	}
 	checked := []Checked{}
 	for _, r := range reports {
 		for _, uid := range studyTargets(r) {
@@ -92,7 +95,7 @@ func hasText(r *hl7.Report) bool {
 }
 
 func (n *Node) readReports(raw []byte) ([]hl7.Report, error) {
-	m, err := hl7.Parse(raw, hl7.Options{DefaultCharset: n.Config.DefaultCharset})
+	m, err := n.parse(raw)
 	if err != nil {
 		return nil, &InputError{"the HL7 message cannot be read: " + err.Error()}
 	}

@@ -40,43 +40,29 @@ func (n *Node) receiveMessage(ctx context.Context, peer string, raw []byte) (ack
 	if err := n.room(); err != nil { // it is logged once
 		return hl7.Nack(raw, notStored.Text, notStored)
 	}
-	r, m := n.read(peer, raw, time.Now())
+	r := &received{Message: Message{Peer: peer, Raw: raw, ReceivedAt: time.Now()}}
 	answer := hl7.Nack
-	if m != nil {
+	m, unreadable := n.parse(raw)
+	if unreadable == nil {
+		r.ControlID = m.ControlID()
 		answer = func(_ []byte, text string, errs ...hl7.Error) []byte { return m.Answer(hl7.AE, text, errs...) }
 	}
 	if err := n.keep(ctx, r); err != nil {
 		n.Log.Error("cannot store a message; its sender was asked to send it again", zap.String("peer", peer), zap.Error(err))
 		return answer(raw, notStored.Text, notStored)
 	}
-	if r.cause != nil {
+	if unreadable != nil {
 		n.Stats.MessagesQuarantined.Add(1)
-		n.Log.Warn("a message cannot be read and was put in quarantine", zap.String("peer", peer),
-			zap.String("control_id", r.ControlID), zap.Error(r.cause))
-		problem := problemOf(r.cause)
+		n.Log.Warn("a message cannot be read and was put in quarantine", zap.String("peer", peer), zap.Error(unreadable))
+		problem := problemOf(unreadable)
 		return answer(raw, problem.Text, problem)
 	}
-	n.Log.Info("message received", zap.String("peer", peer), zap.String("control_id", r.ControlID),
-		zap.Int("reports", len(r.reports)))
+	n.Log.Info("message received", zap.String("peer", peer), zap.String("control_id", r.ControlID))
 	return m.Answer(hl7.AA, "")
 }
 
-// read takes a message apart. It is nil where not even the header can be read.
-func (n *Node) read(peer string, raw []byte, at time.Time) (*received, *hl7.Message) {
-	r := &received{Message: Message{Peer: peer, Raw: raw, ReceivedAt: at}}
-	m, err := hl7.Parse(raw, hl7.Options{DefaultCharset: n.Config.DefaultCharset})
-	if err != nil {
-		r.cause = err
-		return r, nil
-	}
-	r.ControlID = m.ControlID()
-	if r.reports, r.cause = hl7.Reports(m, n.Config.Mapping); r.cause == nil {
-		r.notices, r.cause = hl7.Notices(m, n.Config.Mapping)
-	}
-	if r.cause == nil {
-		r.opinions, r.cause = hl7.Opinions(m)
-	}
-	return r, m
+func (n *Node) parse(raw []byte) (*hl7.Message, error) {
+	return hl7.Parse(raw, hl7.Options{DefaultCharset: n.Config.DefaultCharset})
 }
 
 // problemOf is what is answered to the sender of a message that cannot be read.
@@ -91,6 +77,10 @@ func problemOf(cause error) hl7.Error {
 // enterMessage stores a message together with the cases it begins or changes.
 // One that cannot be read is stored with its problem: that is the quarantine.
 func (n *Node) enterMessage(tx Tx, r *received) error {
+	var c content
+	if r.cause == nil {
+		c, r.cause = n.contentOf(r)
+	}
 	if r.cause != nil {
 		r.Problem = r.cause.Error()
 		_, err := tx.AddMessage(&r.Message)
@@ -101,20 +91,41 @@ func (n *Node) enterMessage(tx Tx, r *received) error {
 		return err
 	}
 	now := time.Now() // not when it was received: studies may have got objects since
-	if err := noteOrders(tx, r.notices, now); err != nil {
+	if err := noteOrders(tx, c.notices, now); err != nil {
 		return err
 	}
-	for _, o := range r.opinions {
+	for _, o := range c.opinions {
 		if err := noteOpinion(tx, &o, now); err != nil {
 			return err
 		}
 	}
-	for i := range r.reports {
-		for _, report := range perOrder(&r.reports[i]) {
+	for i := range c.reports {
+		for _, report := range perOrder(&c.reports[i]) {
 			if err := n.joinReport(tx, report, now); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// content is what a message brings.
+type content struct {
+	reports  []hl7.Report
+	notices  []hl7.Notice
+	opinions []hl7.Opinion
+}
+
+func (n *Node) contentOf(r *received) (c content, err error) {
+	m, err := n.parse(r.Raw)
+	if err != nil {
+		return c, err
+	}
+	r.ControlID = m.ControlID()
+	if c.reports, err = hl7.Reports(m, n.Config.Mapping); err != nil {
+		return c, err
+	}
+	c.opinions = hl7.Opinions(m)
+	c.notices, err = hl7.Notices(m, n.Config.Mapping)
+	return c, err
 }

@@ -21,9 +21,10 @@ type Index interface {
 // Journal makes received messages durable before the index holds what they
 // call for.
 type Journal interface {
-	// Append returns after the record is on disk. Sequences grow; durable is
-	// called in their order, before Append returns.
-	Append(record []byte, durable func(sequence uint64)) error
+	// Append returns after the record, whose parts may lie apart in memory, is
+	// on disk. Sequences grow; durable is called in their order, before Append
+	// returns.
+	Append(durable func(sequence uint64), parts ...[]byte) error
 	// Replay calls fn, in their order, with the records behind a sequence that
 	// an earlier process left.
 	Replay(after uint64, fn func(sequence uint64, record []byte) error) error

@@ -23,8 +23,9 @@ const (
 	maxSpare = 4
 	// maxBuffer bytes of a group are copied together before they are written.
 	maxBuffer = 1 << 20
-	// directPayload is the size from which a payload is written from where it lies.
-	directPayload = 64 << 10
+	// directPart is the size from which a part of a record is written from
+	// where it lies.
+	directPart = 64 << 10
 )
 
 // Journal makes records durable before what they call for is done. A record is
@@ -55,22 +56,26 @@ type Journal struct {
 
 // entry is a record on its way to the disk.
 type entry struct {
-	payload []byte
+	parts   [][]byte
+	size    int64 // of the parts together
 	durable func(sequence uint64)
 	err     error
 }
 
-// Append makes a record durable. Sequences grow; durable is called in their
-// order, before Append returns. Errors of a full disk wrap syscall.ENOSPC.
-func (j *Journal) Append(payload []byte, durable func(sequence uint64)) error {
+// Append makes a record of parts durable. Sequences grow; durable is called in
+// their order, before Append returns. Errors of a full disk wrap syscall.ENOSPC.
+func (j *Journal) Append(durable func(sequence uint64), parts ...[]byte) error {
 	if !j.calls.enter() {
 		return errClosed
 	}
 	defer j.calls.leave()
-	if int64(len(payload)) > maxPayload {
-		return fmt.Errorf("store: a record of %d bytes is too long for the journal", len(payload))
+	e := &entry{parts: parts, durable: durable}
+	for _, p := range parts {
+		e.size += int64(len(p))
 	}
-	e := &entry{payload: payload, durable: durable}
+	if e.size > maxPayload {
+		return fmt.Errorf("store: a record of %d bytes is too long for the journal", e.size)
+	}
 	j.mu.Lock()
 	j.pending = append(j.pending, e)
 	j.mu.Unlock()
@@ -104,7 +109,7 @@ func (j *Journal) flush() error {
 func (j *Journal) write(group []*entry) error {
 	need := int64(headerSize)
 	for _, e := range group {
-		need += int64(recordHeaderSize + len(e.payload))
+		need += recordHeaderSize + e.size
 	}
 	if j.active == nil || j.active.end+need > j.active.size {
 		if err := j.rotate(need); err != nil {
@@ -139,20 +144,21 @@ func (j *Journal) put(group []*entry) error {
 		buffer = appendHeader(buffer, s.first, s.salt)
 	}
 	for i, e := range group {
-		buffer = appendRecordHeader(buffer, s.salt, j.sequence+uint64(i)+1, e.payload)
-		payload := e.payload
-		if len(payload) < directPayload {
-			buffer, payload = append(buffer, payload...), nil
-		}
-		if payload == nil && len(buffer) < maxBuffer {
-			continue
-		}
-		if err := write(buffer); err != nil {
-			return err
-		}
-		buffer = buffer[:0]
-		if err := write(payload); err != nil {
-			return err
+		buffer = appendRecordHeader(buffer, s.salt, j.sequence+uint64(i)+1, e.parts...)
+		for _, part := range e.parts {
+			if len(part) < directPart {
+				buffer, part = append(buffer, part...), nil
+			}
+			if part == nil && len(buffer) < maxBuffer {
+				continue
+			}
+			if err := write(buffer); err != nil {
+				return err
+			}
+			buffer = buffer[:0]
+			if err := write(part); err != nil {
+				return err
+			}
 		}
 	}
 	j.buffer = buffer

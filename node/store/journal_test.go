@@ -37,7 +37,7 @@ func openSmall(t testing.TB, dir string, processed uint64) *Journal {
 
 func appendRecord(t testing.TB, j *Journal, payload []byte) (sequence uint64) {
 	t.Helper()
-	if err := j.Append(payload, func(n uint64) { sequence = n }); err != nil {
+	if err := j.Append(func(n uint64) { sequence = n }, payload[:len(payload)/3], payload[len(payload)/3:]); err != nil {
 		t.Fatal(err)
 	}
 	return sequence
@@ -72,7 +72,7 @@ func TestJournalComesBack(t *testing.T) {
 		if got := replayed(t, j, 0); !slices.EqualFunc(got, want, sameRecord) {
 			t.Fatalf("life %d: %d records came back, want %d", life, len(got), len(want))
 		}
-		for i, size := range []int{0, 1, 100, smallSegment / 2, smallSegment - headerSize - recordHeaderSize, smallSegment, 3, 3 * directPayload, 7} {
+		for i, size := range []int{0, 1, 100, smallSegment / 2, smallSegment - headerSize - recordHeaderSize, smallSegment, 3, 3 * directPart, 7} {
 			payload := random(size)
 			n := appendRecord(t, j, payload)
 			if i > 0 && n != want[len(want)-1].sequence+1 {
@@ -83,7 +83,7 @@ func TestJournalComesBack(t *testing.T) {
 		if err := j.close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Append(nil, func(uint64) {}); !errors.Is(err, node.ErrUnavailable) {
+		if err := j.Append(func(uint64) {}, nil); !errors.Is(err, node.ErrUnavailable) {
 			t.Errorf("a closed journal gave %v", err)
 		}
 	}
@@ -149,11 +149,11 @@ func TestAppendsShareAFlushInOrder(t *testing.T) {
 			last := uint64(0)
 			for i := range 50 {
 				var mine uint64
-				err := j.Append(fmt.Appendf(nil, "%d %d", c, i), func(n uint64) {
+				err := j.Append(func(n uint64) {
 					mu.Lock()
 					defer mu.Unlock()
 					order, mine = append(order, n), n
-				})
+				}, fmt.Appendf(nil, "%d %d", c, i))
 				if err != nil || mine <= last {
 					t.Errorf("sequence %d after %d, %v", mine, last, err)
 					return
@@ -316,7 +316,7 @@ func TestJournalOnAFullDisk(t *testing.T) {
 	var durable uint64
 	var err error
 	for err == nil {
-		err = j.Append(random(1000), func(n uint64) { durable = n })
+		err = j.Append(func(n uint64) { durable = n }, random(1000))
 	}
 	if !errors.Is(err, unix.ENOSPC) || durable < 50 {
 		t.Fatalf("%v after %d records", err, durable)
@@ -370,7 +370,7 @@ func beJournalVictim(dir string) error {
 				if i%40 == 20 {
 					payload = append(payload, bytes.Repeat([]byte("."), 100<<10)...)
 				}
-				if err := s.Journal.Append(payload, func(n uint64) { queue <- record{n, payload} }); err != nil {
+				if err := s.Journal.Append(func(n uint64) { queue <- record{n, payload} }, payload); err != nil {
 					errs <- err
 					return
 				}

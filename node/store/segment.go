@@ -56,16 +56,25 @@ func readHeader(b []byte) (first uint64, salt uint32, ok bool) {
 	return little.Uint64(b[8:]), little.Uint32(b[16:]), true
 }
 
-func checksum(salt uint32, sequence uint64, payload []byte) uint32 {
+func checksum(salt uint32, sequence uint64, parts ...[]byte) uint32 {
 	var seed [12]byte
 	little.PutUint32(seed[:], salt)
 	little.PutUint64(seed[4:], sequence)
-	return crc32.Update(crc32.Checksum(seed[:], castagnoli), castagnoli, payload)
+	sum := crc32.Checksum(seed[:], castagnoli)
+	for _, p := range parts {
+		sum = crc32.Update(sum, castagnoli, p)
+	}
+	return sum
 }
 
-func appendRecordHeader(b []byte, salt uint32, sequence uint64, payload []byte) []byte {
-	b = little.AppendUint32(b, uint32(len(payload)))
-	b = little.AppendUint32(b, checksum(salt, sequence, payload))
+// appendRecordHeader writes the header of a record whose payload is the parts.
+func appendRecordHeader(b []byte, salt uint32, sequence uint64, parts ...[]byte) []byte {
+	length := 0
+	for _, p := range parts {
+		length += len(p)
+	}
+	b = little.AppendUint32(b, uint32(length))
+	b = little.AppendUint32(b, checksum(salt, sequence, parts...))
 	return little.AppendUint64(b, sequence)
 }
 
