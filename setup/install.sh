@@ -25,8 +25,9 @@ test_packages=("${demo_packages[@]}" dicom3tools libgdcm-tools python3-hl7 pytho
   rsyslog rsyslog-gnutls libxml2-utils)
 
 log=.deps/setup.log
-# What Concord is measured beside, and strace to count what a server syncs.
-bench_packages=("${build_packages[@]}" orthanc dcmtk python3-hl7 python3-pydicom python3-numpy strace)
+# What Concord is measured beside: servers, and for pictures libraries; strace to count what a server syncs.
+bench_packages=("${build_packages[@]}" orthanc dcmtk python3-hl7 python3-pydicom python3-numpy strace
+  g++ libdcmtk-dev libgdcm-dev libgdcm-tools)
 
 say() { echo "setup: $*" >&2; }
 die() { say "$*"; exit 1; }
