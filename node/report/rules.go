@@ -72,7 +72,7 @@ func (rs Rules) Check(r *Report, f Facts) []Finding {
 		(*checker).foreignPart, (*checker).titlePart, (*checker).orderedPart,
 		(*checker).titleModality, (*checker).foreignResult, (*checker).foreignWords, (*checker).orderedModality,
 		(*checker).sexOrgans, (*checker).statedSex, (*checker).identity,
-		(*checker).contrast, (*checker).views, (*checker).series, (*checker).comparisonDates,
+		(*checker).contrast, (*checker).views, (*checker).series, (*checker).contrastPhases, (*checker).comparisonDates,
 		(*checker).counts, (*checker).sizes, (*checker).units, (*checker).age,
 		(*checker).content, (*checker).normalImpression, (*checker).criticalMissing,
 		(*checker).contradiction, (*checker).removedOrgan, (*checker).lobes, (*checker).levels,

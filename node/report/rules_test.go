@@ -19,6 +19,12 @@ func check(f Facts, blocks ...Block) []string {
 	return out
 }
 
+// phased are the headers of a CT of the abdomen with these series.
+func phased(series ...string) Facts {
+	yes := true
+	return Facts{Modalities: []string{"CT"}, BodyParts: []string{"ABDOMEN"}, SeriesDescriptions: series, ContrastGiven: &yes}
+}
+
 func TestRules(t *testing.T) {
 	yes, no := true, false
 	for _, c := range []struct {
@@ -64,6 +70,13 @@ func TestRules(t *testing.T) {
 		{"plain order", Facts{Modalities: []string{"CT"}, Procedure: "上腹部CT平扫"}, []Block{{"findings", "肝右叶结节，增强扫描明显强化。"}}, "CON-001"},
 		{"view", Facts{Modalities: []string{"DX"}, ViewPositions: []string{"PA"}}, []Block{{"technique", "PA and lateral views of the chest."}, {"findings", "No effusion."}}, "VIEW-001"},
 		{"sequence", Facts{Modalities: []string{"MR"}, SeriesDescriptions: []string{"AX T1", "AX T2", "SAG T2"}}, []Block{{"findings", "DWI未见弥散受限。"}}, "VIEW-002"},
+		{"phase", phased("Scout", "ABD NC 5mm", "ABD ART 5mm", "ABD PV 5mm"), []Block{{"findings", "The lesion shows washout in the delayed phase."}}, "VIEW-002"},
+		{"phase in Chinese", phased("定位像", "平扫 5mm", "门脉期 5mm", "冠状位"), []Block{{"findings", "肝右叶结节，动脉期明显强化。"}}, "VIEW-002"},
+		{"plain phase", phased("Arterial 2.0", "Venous 2.0"), []Block{{"technique", "CT of the abdomen with and without contrast."}, {"findings", "The liver is normal."}}, "VIEW-002"},
+		{"phase under another name", phased("ABD NC", "ABD ART", "Late 5 mm"), []Block{{"findings", "The lesion shows washout in the delayed phase."}}, ""},
+		{"a series of no named phase", phased("ABD ART", "ABD PV", "Series 5"), []Block{{"findings", "The lesion shows washout in the delayed phase."}}, ""},
+		{"a phase not acquired", phased("ABD ART", "ABD PV"), []Block{{"technique", "No delayed phase was acquired."}, {"findings", "The liver is normal."}}, ""},
+		{"phases all there", phased("平扫", "动脉期", "静脉期", "延时期"), []Block{{"technique", "平扫+增强。"}, {"findings", "肝右叶结节，动脉期强化，门脉期及延迟期廓清。"}}, ""},
 		{"later comparison", Facts{StudyDate: "20240315"}, []Block{{"comparison", "CT of 04/20/2024."}, {"findings", "No mass."}}, "DATE-001"},
 		{"day and month either way", Facts{StudyDate: "20240315"}, []Block{{"comparison", "CT of 04/02/2024."}, {"findings", "No mass."}}, ""},
 		{"count", Facts{}, []Block{{"findings", "There are three nodules in the right upper lobe."}, {"impression", "Two right upper lobe nodules."}}, "NUM-001"},
