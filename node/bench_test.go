@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ func BenchmarkReceiveMessage(b *testing.B) {
 					patient: fmt.Sprint("P", i), status: "F", text: benchText}.bytes()
 			}
 			b.ReportAllocs()
+			began := cpuTime(b)
 			b.ResetTimer()
 			var next atomic.Int64
 			var running sync.WaitGroup
@@ -59,8 +61,18 @@ func BenchmarkReceiveMessage(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
+			b.ReportMetric(float64((cpuTime(b)-began).Microseconds())/float64(b.N), "cpu-µs/op")
 		})
 	}
+}
+
+// cpuTime is what the process has used, user and system.
+func cpuTime(b *testing.B) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 var benchText = fmt.Sprintf("%0750d", 0)

@@ -111,6 +111,7 @@ type Case struct {
 	Pack        string // name and digest of the model pack that judged
 
 	CreatedAt, UpdatedAt time.Time
+	DismissedAt          time.Time // when a person gave the failed case up, see RetentionTx
 }
 
 // Candidate is a study that may belong to a report, with the keys that say so.

@@ -44,14 +44,8 @@ func (n *Node) Cases(ctx context.Context, filter CaseFilter) ([]*CaseView, error
 		if err != nil {
 			return err
 		}
-		for _, c := range cases {
-			view, err := viewOf(tx, c)
-			if err != nil {
-				return err
-			}
-			views = append(views, view)
-		}
-		return nil
+		views, err = viewsOf(tx, cases)
+		return err
 	})
 	return views, err
 }
@@ -66,19 +60,35 @@ func (n *Node) Case(ctx context.Context, id int64) (view *CaseView, err error) {
 		if err != nil || c == nil {
 			return err
 		}
-		view, err = viewOf(tx, c)
+		views, err := viewsOf(tx, []*Case{c})
+		if err == nil {
+			view = views[0]
+		}
 		return err
 	})
 	return view, err
 }
 
-func viewOf(tx Tx, c *Case) (view *CaseView, err error) {
-	view = &CaseView{Case: c}
-	if view.Deliveries, err = tx.CaseDeliveries(c.ID); err != nil {
+// viewsOf reads what belongs to all of the cases at once.
+func viewsOf(tx Tx, cases []*Case) ([]*CaseView, error) {
+	views, byID := make([]*CaseView, len(cases)), make(map[int64]*CaseView, len(cases))
+	ids := make([]int64, len(cases))
+	for i, c := range cases {
+		views[i], ids[i] = &CaseView{Case: c}, c.ID
+		byID[c.ID] = views[i]
+	}
+	deliveries, err := tx.CaseDeliveries(ids...)
+	if err != nil {
 		return nil, err
 	}
-	view.Timeline, err = tx.Timeline(c.ID)
-	return view, err
+	for _, d := range deliveries {
+		byID[d.CaseID].Deliveries = append(byID[d.CaseID].Deliveries, d)
+	}
+	timelines, err := tx.Timelines(ids...)
+	for id, timeline := range timelines {
+		byID[id].Timeline = timeline
+	}
+	return views, err
 }
 
 // CountCases counts the cases of each state.

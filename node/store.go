@@ -118,7 +118,7 @@ type CaseTx interface {
 	SameText(fingerprint, patientID string) (bool, error)
 	CountCases() (map[State]int, error)
 	AddEvent(caseID int64, e CaseEvent) error
-	Timeline(caseID int64) ([]CaseEvent, error)
+	Timelines(caseIDs ...int64) (map[int64][]CaseEvent, error)
 	AddFeedback(Feedback) error
 	CaseFeedback(caseID int64) ([]Feedback, error)
 	// Feedback lists what was said after the given entry, oldest first.
@@ -179,7 +179,8 @@ type DeliveryTx interface {
 	AddDelivery(*Delivery) error // sets ID
 	PutDelivery(*Delivery) error // state, attempts, detail, time; UID with payload where another form was sent
 	Delivery(id int64) (*Delivery, error)
-	CaseDeliveries(caseID int64) ([]Delivery, error) // without payloads
+	// CaseDeliveries lists those of cases, case by case, without payloads.
+	CaseDeliveries(caseIDs ...int64) ([]Delivery, error)
 	// Deliveries lists those in a state, oldest first, without payloads.
 	Deliveries(state DeliveryState, limit int) ([]Delivery, error)
 	// PauseDestination and ResumeDestination are remembered over restarts.
@@ -218,6 +219,10 @@ type RetentionTx interface {
 	// RemovedImage is one of the objects that were removed from a case, for its
 	// header; nil: its images are still here.
 	RemovedImage(caseID int64) (*Object, error)
+	// Dismiss notes that a person gave up a failed case, so that its images may
+	// go like those of a finished one. It is false when the case is not failed.
+	// A case that moves on is dismissed no more.
+	Dismiss(caseID int64, at time.Time) (bool, error)
 	// RemoveMessages empties some messages that came before a time and before
 	// every case that still waits, and counts them. Those in quarantine stay.
 	RemoveMessages(before time.Time) (int64, error)

@@ -11,19 +11,19 @@ import (
 const maxPage = 1000
 
 const caseColumns = `id, revision, state, reason, study_uid, report_key, accession, patient_id, modality, pack,
-	created_at, updated_at, report, statements, flags, candidates, fingerprint`
+	created_at, updated_at, report, statements, flags, candidates, fingerprint, dismissed_at`
 
 func scanCase(row scanner) (*node.Case, error) {
 	var c node.Case
-	var created, updated int64
+	var created, updated, dismissed int64
 	err := row.Scan(&c.ID, &c.Revision, &c.State, &c.Reason, &c.StudyUID, &c.ReportKey, &c.Accession, &c.PatientID,
 		&c.Modality, &c.Pack, &created, &updated, jsonColumn{&c.Report}, jsonColumn{&c.Statements}, jsonColumn{&c.Flags},
-		jsonColumn{&c.Candidates}, &c.Fingerprint)
-	c.CreatedAt, c.UpdatedAt = fromMillis(created), fromMillis(updated)
+		jsonColumn{&c.Candidates}, &c.Fingerprint, &dismissed)
+	c.CreatedAt, c.UpdatedAt, c.DismissedAt = fromMillis(created), fromMillis(updated), fromMillis(dismissed)
 	return &c, err
 }
 
-// caseValues are the values of all columns but the ID.
+// caseValues are the values of all columns but the ID and what Dismiss sets.
 func caseValues(c *node.Case) ([]any, error) {
 	values := []any{c.Revision, string(c.State), c.Reason, c.StudyUID, c.ReportKey, c.Accession, c.PatientID, c.Modality,
 		c.Pack, toMillis(c.CreatedAt), toMillis(c.UpdatedAt)}
@@ -50,13 +50,11 @@ func (t *tx) AddCase(c *node.Case) error {
 		return failed("add case", err)
 	}
 	c.ID = *id
-	if err := t.count(c.State, 1); err != nil {
-		return err
-	}
+	t.count(c.State, 1)
 	return t.addKeys(c)
 }
 
-// PutCase replaces a case that is there.
+// PutCase replaces a case that is there. Dismiss is undone by another state.
 func (t *tx) PutCase(c *node.Case) error {
 	before, err := one(t, scanColumn[node.State], `SELECT state FROM cases WHERE id = $1`, c.ID)
 	if err != nil {
@@ -71,33 +69,41 @@ func (t *tx) PutCase(c *node.Case) error {
 	}
 	_, err = t.exec(`UPDATE cases SET revision = $1, state = $2, reason = $3, study_uid = $4, report_key = $5,
 		accession = $6, patient_id = $7, modality = $8, pack = $9, created_at = $10, updated_at = $11,
-		report = $12, statements = $13, flags = $14, candidates = $15, fingerprint = $16 WHERE id = $17`, append(values, c.ID)...)
+		report = $12, statements = $13, flags = $14, candidates = $15, fingerprint = $16,
+		dismissed_at = CASE WHEN state = $2 THEN dismissed_at ELSE 0 END WHERE id = $17`, append(values, c.ID)...)
 	if err != nil {
 		return failed("put case", err)
 	}
-	if err := t.recount(*before, c.State); err != nil {
-		return err
-	}
+	t.count(*before, -1)
+	t.count(c.State, 1)
 	if _, err := t.exec(`DELETE FROM case_keys WHERE case_id = $1`, c.ID); err != nil {
 		return failed("put case", err)
 	}
 	return t.addKeys(c)
 }
 
-func (t *tx) recount(before, after node.State) error {
-	if before == after {
-		return nil
+// count adds to the cases in a state. The sums of a transaction go into the
+// index at its end.
+func (t *tx) count(state node.State, n int) {
+	if t.counts == nil {
+		t.counts = map[node.State]int{}
 	}
-	if err := t.count(before, -1); err != nil {
-		return err
-	}
-	return t.count(after, 1)
+	t.counts[state] += n
 }
 
-func (t *tx) count(state node.State, n int) error {
-	_, err := t.exec(`INSERT INTO case_counts (state, n) VALUES ($1, $2)
-		ON CONFLICT (state) DO UPDATE SET n = case_counts.n + excluded.n`, string(state), n)
-	return failed("count cases", err)
+func (t *tx) flushCounts() error {
+	for state, n := range t.counts {
+		if n == 0 {
+			continue
+		}
+		_, err := t.exec(`INSERT INTO case_counts (state, n) VALUES ($1, $2)
+			ON CONFLICT (state) DO UPDATE SET n = case_counts.n + excluded.n`, string(state), n)
+		if err != nil {
+			return failed("count cases", err)
+		}
+	}
+	t.counts = nil
+	return nil
 }
 
 // The kinds of keys under which a case waits for its study.
@@ -221,6 +227,9 @@ func caseConditions(f node.CaseFilter) (where string, args []any) {
 
 // CountCases counts the cases in each state that has any.
 func (t *tx) CountCases() (map[node.State]int, error) {
+	if err := t.flushCounts(); err != nil {
+		return nil, err
+	}
 	type entry struct {
 		state node.State
 		n     int
@@ -241,14 +250,22 @@ func (t *tx) AddEvent(caseID int64, e node.CaseEvent) error {
 	return failed("add event", err)
 }
 
-// Timeline lists the events of a case in the order in which they were added.
-func (t *tx) Timeline(caseID int64) ([]node.CaseEvent, error) {
-	list, err := all(t, func(row scanner) (*node.CaseEvent, error) {
-		var e node.CaseEvent
+// Timelines lists the events of each case in the order in which they were added.
+func (t *tx) Timelines(caseIDs ...int64) (map[int64][]node.CaseEvent, error) {
+	type entry struct {
+		caseID int64
+		node.CaseEvent
+	}
+	list, err := all(t, func(row scanner) (*entry, error) {
+		var e entry
 		var at int64
-		err := row.Scan(&at, &e.Event, &e.By)
+		err := row.Scan(&e.caseID, &at, &e.Event, &e.By)
 		e.At = fromMillis(at)
 		return &e, err
-	}, `SELECT at, event, person FROM case_events WHERE case_id = $1 ORDER BY id`, caseID)
-	return values(list), failed("list events", err)
+	}, `SELECT case_id, at, event, person FROM case_events WHERE case_id IN (`+numbers(caseIDs)+`) ORDER BY case_id, id`)
+	timelines := make(map[int64][]node.CaseEvent, len(caseIDs))
+	for _, e := range list {
+		timelines[e.caseID] = append(timelines[e.caseID], e.CaseEvent)
+	}
+	return timelines, failed("list events", err)
 }

@@ -409,18 +409,24 @@ func testFeedbackAndPauses(t *testing.T, index node.Index) {
 
 func testTimeline(t *testing.T, index node.Index) {
 	c, other := &node.Case{State: node.Done}, &node.Case{State: node.Done}
+	silent := &node.Case{State: node.Done}
 	want := []node.CaseEvent{{At: day, Event: "received"}, {At: day.Add(-time.Hour), Event: "the clock went back"}, {Event: "never"}}
+	ofOther := []node.CaseEvent{{At: day, Event: "other"}}
 	update(t, index, func(tx node.Tx) error {
-		err := errors.Join(tx.AddCase(c), tx.AddCase(other), tx.AddEvent(other.ID, node.CaseEvent{At: day, Event: "other"}))
+		err := errors.Join(tx.AddCase(c), tx.AddCase(other), tx.AddCase(silent), tx.AddEvent(other.ID, ofOther[0]))
 		for _, e := range want {
 			err = errors.Join(err, tx.AddEvent(c.ID, e))
 		}
 		return err
 	})
 	view(t, index, func(tx node.Tx) error {
-		got, err := tx.Timeline(c.ID)
-		equal(t, "timeline", got, want)
-		return err
+		got, err := tx.Timelines(c.ID)
+		equal(t, "timeline", got, map[int64][]node.CaseEvent{c.ID: want})
+		both, err2 := tx.Timelines(c.ID, silent.ID, other.ID)
+		equal(t, "timelines", both, map[int64][]node.CaseEvent{c.ID: want, other.ID: ofOther})
+		none, err3 := tx.Timelines()
+		equal(t, "timelines of no case", none, map[int64][]node.CaseEvent{})
+		return errors.Join(err, err2, err3)
 	})
 	if err := index.Update(t.Context(), func(tx node.Tx) error { return tx.AddEvent(99, want[0]) }); err == nil {
 		t.Error("an event of a case that is not there was accepted")
@@ -428,13 +434,14 @@ func testTimeline(t *testing.T, index node.Index) {
 }
 
 func testDeliveries(t *testing.T, index node.Index) {
-	c := &node.Case{State: node.Judged}
+	c, another := &node.Case{State: node.Judged}, &node.Case{State: node.Judged}
+	ofAnother := &node.Delivery{Destination: "ris", Kind: node.ORU, UID: "M0", State: node.DeliverySent}
 	sr := &node.Delivery{Destination: "pacs", Kind: node.SR, UID: "2.25.1", State: node.DeliveryWaiting, At: day, Payload: []byte{0, 1, 2}}
 	oru := &node.Delivery{Destination: "ris", Kind: node.ORU, UID: "M1", State: node.DeliveryWaiting}
 	update(t, index, func(tx node.Tx) error {
-		err := tx.AddCase(c)
-		sr.CaseID, oru.CaseID = c.ID, c.ID
-		return errors.Join(err, tx.AddDelivery(sr), tx.AddDelivery(oru))
+		err := errors.Join(tx.AddCase(c), tx.AddCase(another))
+		sr.CaseID, oru.CaseID, ofAnother.CaseID = c.ID, c.ID, another.ID
+		return errors.Join(err, tx.AddDelivery(ofAnother), tx.AddDelivery(sr), tx.AddDelivery(oru))
 	})
 	sr.State, sr.Attempts, sr.Refusals, sr.Detail, sr.At = node.DeliveryRetrying, 2, 1, "A700", day.Add(time.Minute)
 	changed := *sr
@@ -449,7 +456,9 @@ func testDeliveries(t *testing.T, index node.Index) {
 		bare := *sr
 		bare.Payload = nil
 		equal(t, "deliveries of the case", list, []node.Delivery{bare, *oru})
-		return errors.Join(err, err2, err3)
+		list, err4 := tx.CaseDeliveries(another.ID, c.ID)
+		equal(t, "deliveries of both cases", list, []node.Delivery{bare, *oru, *ofAnother})
+		return errors.Join(err, err2, err3, err4)
 	})
 	changed = *sr // another form of it was sent
 	changed.UID, changed.Payload = "2.25.2", []byte{3}

@@ -55,9 +55,10 @@ func scanDelivery(row scanner) (*node.Delivery, error) {
 	return &d, err
 }
 
-// CaseDeliveries lists the deliveries of a case, oldest first, without payloads.
-func (t *tx) CaseDeliveries(caseID int64) ([]node.Delivery, error) {
-	list, err := all(t, scanDelivery, `SELECT `+deliveryColumns+` FROM deliveries WHERE case_id = $1 ORDER BY id`, caseID)
+// CaseDeliveries lists the deliveries of each case, oldest first, without payloads.
+func (t *tx) CaseDeliveries(caseIDs ...int64) ([]node.Delivery, error) {
+	list, err := all(t, scanDelivery, `SELECT `+deliveryColumns+` FROM deliveries WHERE case_id IN (`+numbers(caseIDs)+`)
+		ORDER BY case_id, id`)
 	return values(list), failed("list deliveries", err)
 }
 

@@ -23,10 +23,11 @@ const sweepBatch = 1000
 const messageBatch = 500
 
 // removable is true for a study s that is of no more use: nothing happened to
-// it or its cases since $1, each of its cases is finished and every result
-// settled, and no report waits for a person who may choose it.
+// it or its cases since $1, each of its cases is finished or dismissed and every
+// result settled, and no report waits for a person who may choose it.
 var removable = `s.last_object_at < $1
-	AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.study_uid = s.uid AND (c.updated_at >= $1 OR c.state NOT IN (` + quoted(node.FinishedStates) + `)))
+	AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.study_uid = s.uid AND (c.updated_at >= $1 OR c.dismissed_at >= $1
+		OR (c.dismissed_at = 0 AND c.state NOT IN (` + quoted(node.FinishedStates) + `))))
 	AND NOT EXISTS (SELECT 1 FROM cases c JOIN deliveries d ON d.case_id = c.id WHERE c.study_uid = s.uid
 		AND d.state IN ('` + string(node.DeliveryWaiting) + `', '` + string(node.DeliveryRetrying) + `'))
 	AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.state = '` + string(node.Ambiguous) + `' AND c.candidates LIKE '%"' || s.uid || '"%')`
@@ -106,6 +107,11 @@ func (t *tx) RemovedImage(caseID int64) (*node.Object, error) {
 		return &o, row.Scan(jsonColumn{&o})
 	}, `SELECT object FROM removed_images WHERE case_id = $1`, caseID)
 	return o, failed("find removed image", err)
+}
+
+func (t *tx) Dismiss(caseID int64, at time.Time) (bool, error) {
+	n, err := t.exec(`UPDATE cases SET dismissed_at = $1 WHERE id = $2 AND state = '`+string(node.Failed)+`'`, toMillis(at), caseID)
+	return n > 0, failed("dismiss case", err)
 }
 
 // RemoveMessages empties messages and keeps what tells a repetition. It counts

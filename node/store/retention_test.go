@@ -84,6 +84,49 @@ func TestOnlyFinishedStudiesGo(t *testing.T) {
 	}
 }
 
+// TestDismissedCasesAreFinished: a person who gives a failed case up lets its
+// images go, until the case moves on.
+func TestDismissedCasesAreFinished(t *testing.T) {
+	s := open(t, t.TempDir())
+	dismissed := day.Add(time.Hour)
+	failed, done := &node.Case{StudyUID: "1.2.3", State: node.Failed, UpdatedAt: day}, &node.Case{State: node.Done}
+	dismiss := func(c *node.Case) (ok bool) {
+		update(t, s, func(tx node.Tx) (err error) {
+			ok, err = tx.Dismiss(c.ID, dismissed)
+			return err
+		})
+		return ok
+	}
+	finished := func(before time.Time) (list []string) {
+		view(t, s, func(tx node.Tx) (err error) {
+			list, err = tx.FinishedStudies(before, 10)
+			return err
+		})
+		return list
+	}
+	put := func(state node.State) {
+		failed.State = state
+		update(t, s, func(tx node.Tx) error { return tx.PutCase(failed) })
+	}
+	update(t, s, func(tx node.Tx) error {
+		return errors.Join(tx.PutStudy(&node.Study{UID: "1.2.3", LastObjectAt: day}), tx.AddCase(failed), tx.AddCase(done))
+	})
+	equal(t, "a case that is done was dismissed", dismiss(done), false)
+	equal(t, "finished while failed", finished(dismissed.Add(time.Hour)), []string(nil))
+	equal(t, "the failed case was dismissed", dismiss(failed), true)
+	put(node.Failed) // with another reason, say
+	view(t, s, func(tx node.Tx) error {
+		c, err := tx.Case(failed.ID)
+		equal(t, "dismissed at", c.DismissedAt, dismissed)
+		return err
+	})
+	equal(t, "finished at the moment of dismissal", finished(dismissed), []string(nil))
+	equal(t, "finished after it", finished(dismissed.Add(time.Hour)), []string{"1.2.3"})
+	put(node.Delivering)
+	put(node.Failed)
+	equal(t, "finished after it was tried again", finished(dismissed.Add(time.Hour)), []string(nil))
+}
+
 func TestOldestStudiesComeFirst(t *testing.T) {
 	s := open(t, t.TempDir())
 	update(t, s, func(tx node.Tx) error {

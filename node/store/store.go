@@ -167,7 +167,7 @@ func (s *Store) openJournal(ctx context.Context, dir string) error {
 }
 
 func openSQLite(path, options string) (*sql.DB, error) {
-	dsn := (&url.URL{Scheme: "file", Path: path}).String() + "?_busy_timeout=5000&_stmt_cache_size=128&" + options
+	dsn := (&url.URL{Scheme: "file", Path: path}).String() + "?_mutex=no&_busy_timeout=5000&_stmt_cache_size=128&" + options
 	db, err := sql.Open("sqlite3", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("store: open %s: %w", path, err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,8 +19,9 @@ import (
 // prepared statements, and placeholders $1, $2, … in the order in which they
 // first appear, which means the same to SQLite and PostgreSQL.
 type tx struct {
-	conn *sql.Conn // nil once the transaction is over
-	wake []string  // queues whose schedule changed
+	conn   *sql.Conn          // nil once the transaction is over
+	wake   []string           // queues whose schedule changed
+	counts map[node.State]int // what came and went, see flushCounts
 }
 
 var _ node.Tx = (*tx)(nil)
@@ -81,6 +83,18 @@ func all[T any](t *tx, scan func(scanner) (*T, error), query string, args ...any
 		list = append(list, v)
 	}
 	return list, rows.Err()
+}
+
+// numbers writes IDs as a list of SQL, which may not be empty.
+func numbers(ids []int64) string {
+	if len(ids) == 0 {
+		return "NULL"
+	}
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = strconv.FormatInt(id, 10)
+	}
+	return strings.Join(list, ", ")
 }
 
 // scanColumn reads rows of one column.

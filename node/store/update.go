@@ -99,9 +99,13 @@ func (s *Store) startWriter(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	// Without a limit the log keeps the size that the largest transaction gave it.
-	if _, err := conn.ExecContext(ctx, "PRAGMA journal_size_limit = 67108864"); err != nil {
-		return errors.Join(fmt.Errorf("store: %w", err), conn.Close())
+	for _, pragma := range []string{
+		"journal_size_limit = 67108864", // else the log keeps the size that the largest transaction gave it
+		"temp_store = MEMORY",           // else a savepoint writes each page that is changed to a file first
+	} {
+		if _, err := conn.ExecContext(ctx, "PRAGMA "+pragma); err != nil {
+			return errors.Join(fmt.Errorf("store: %w", err), conn.Close())
+		}
 	}
 	s.writer.Go(func() {
 		for first := range s.waiting {
@@ -166,16 +170,20 @@ func (s *Store) refuse(first *request, err error) {
 func (s *Store) runGroup(t *tx, first *request) (group []*request, woken map[string]bool, err error) {
 	woken = map[string]bool{}
 	end := time.Now().Add(groupTime)
+	alone := true // nothing that counts is in the transaction yet
+	counts := map[node.State]int{}
 	for u := first; u != nil; u = s.next(len(group), end) {
 		if !u.claim.CompareAndSwap(false, true) {
 			continue
 		}
 		group = append(group, u)
-		if err := s.runOne(t.conn, u, woken); err != nil {
+		if err := s.runOne(t.conn, u, alone, woken, counts); err != nil {
 			return group, nil, err
 		}
+		alone = alone && u.err != nil
 	}
-	return group, woken, nil
+	t.counts = counts
+	return group, woken, t.flushCounts()
 }
 
 // next is an update that waits, if the group may still grow.
@@ -191,26 +199,39 @@ func (s *Store) next(n int, end time.Time) *request {
 	}
 }
 
-// runOne runs a closure in its own savepoint. The error is that of the
-// transaction; the closure's own goes to u.err.
-func (s *Store) runOne(conn *sql.Conn, u *request, woken map[string]bool) error {
+// runOne runs a closure in its own savepoint, or in the bare transaction while
+// it is alone there: a savepoint costs a copy of each page that changes. The
+// error is that of the transaction; the closure's own goes to u.err.
+func (s *Store) runOne(conn *sql.Conn, u *request, alone bool, woken map[string]bool, counts map[node.State]int) error {
 	t := &tx{conn: conn}
 	defer func() { t.conn = nil }()
-	if _, err := t.exec("SAVEPOINT one"); err != nil {
-		return err
+	if !alone {
+		if _, err := t.exec("SAVEPOINT one"); err != nil {
+			return err
+		}
 	}
 	if u.err = s.call(t, u.fn); u.err != nil {
-		if _, err := t.exec("ROLLBACK TO one"); err != nil {
-			return fmt.Errorf("%w (after: %w)", err, u.err)
+		undo := []string{"ROLLBACK", "BEGIN IMMEDIATE"}
+		if !alone {
+			undo = []string{"ROLLBACK TO one", "RELEASE one"}
+		}
+		for _, statement := range undo {
+			if _, err := t.exec(statement); err != nil {
+				return fmt.Errorf("%w (after: %w)", err, u.err)
+			}
+		}
+		return nil
+	}
+	if !alone {
+		if _, err := t.exec("RELEASE one"); err != nil {
+			return err
 		}
 	}
-	if _, err := t.exec("RELEASE one"); err != nil {
-		return err
+	for _, queue := range t.wake {
+		woken[queue] = true
 	}
-	if u.err == nil {
-		for _, queue := range t.wake {
-			woken[queue] = true
-		}
+	for state, n := range t.counts {
+		counts[state] += n
 	}
 	return nil
 }
