@@ -186,7 +186,7 @@ var families = [][]string{
 	{"free air", "perforation", "pneumatosis"},
 	{"pneumothorax", "tension pneumothorax", "pneumomediastinum"},
 	{"pulmonary embolism", "embolism", "thrombosis", "deep venous thrombosis"},
-	{"midline shift", "brain herniation", "herniation", "subdural hematoma", "epidural hematoma", "displacement"},
+	{"midline shift", "brain herniation", "mass effect", "subdural hematoma", "epidural hematoma"},
 	{"aortic dissection", "aneurysm", "ruptured aneurysm", "abdominal aortic aneurysm"},
 }
 

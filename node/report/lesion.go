@@ -14,36 +14,64 @@ type lesion struct {
 	at      int // index of its mention
 }
 
-// findLesions lists what a statement says of findings and devices. Where it uses none the lexicon knows and
+// findLesions lists what a statement says of findings and devices. Where it affirms none the lexicon knows and
 // calls nothing normal, its organs stand for something unnamed.
 func (d *detail) findLesions() []lesion {
 	var out []lesion
+	affirmed := false
 	for i := range d.mentions {
 		m := &d.mentions[i]
-		if m.kind != "finding" && m.kind != "device" {
+		if m.kind != "finding" && m.kind != "device" || d.adjective(i) {
 			continue
 		}
-		l := lesion{finding: m.concept, side: m.side, denied: m.denied, at: i}
-		if o := d.organOf(m); o != nil {
-			l.organ = o.concept
-			if o.side != sideNone {
-				l.side = o.side
-			}
-			if o.twin != "" {
-				l.side = sideOf(strings.Fields(o.english)[0])
-			}
-		}
-		out = append(out, l)
+		out = append(out, d.lesionOf(m, i))
+		affirmed = affirmed || !m.denied
 	}
-	if len(out) > 0 || d.names("normal") || slices.Contains(d.clause.denied, true) {
+	if affirmed || d.names("normal") || len(out) > 0 && !d.clause.exists() || len(out) == 0 && slices.Contains(d.clause.denied, true) {
 		return out
 	}
 	for i := range d.mentions {
-		if m := &d.mentions[i]; m.place() && m.side != sideNone {
+		if m := &d.mentions[i]; m.place() && m.side != sideNone && !m.denied {
 			out = append(out, lesion{finding: unnamed, organ: m.concept, side: m.side, at: i})
 		}
 	}
 	return out
+}
+
+func (d *detail) lesionOf(m *mention, at int) lesion {
+	l := lesion{finding: m.concept, side: m.side, denied: m.denied, at: at}
+	if o := d.organOf(m); o != nil {
+		l.organ = o.concept
+		if o.side != sideNone && (o != d.carried || l.side == sideNone) {
+			l.side = o.side
+		}
+		if o.twin != "" {
+			l.side = sideOf(strings.Fields(o.english)[0])
+		}
+	}
+	if l.side == sideNone {
+		l.side = d.label.side
+	}
+	return l
+}
+
+// adjective: a vague finding right before a telling one describes it: 强回声斑块.
+func (d *detail) adjective(i int) bool {
+	if i+1 == len(d.mentions) {
+		return false
+	}
+	m, next := &d.mentions[i], &d.mentions[i+1]
+	return m.has("vague") && next.kind == "finding" && next.from == m.to && m.denied == next.denied && d.clause.tokens[next.from].class == classHan
+}
+
+// exists: the statement says outside any denial that something is there.
+func (c *clause) exists() bool {
+	for i := range c.tokens {
+		if !c.denied[i] && (c.word(i) == "见" || c.word(i) == "示") {
+			return true
+		}
+	}
+	return false
 }
 
 // unnamed is a finding in words out of the lexicon.

@@ -126,6 +126,60 @@ func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
 }
 
+// LAT-003 for discs, whose side is often a direction (向左后突出, 左后型): at one level the findings have it on
+// the other side only.
+func (k *checker) discSide() {
+	for _, i := range k.concludes() {
+		s, d := &k.r.Statements[i], &k.r.details[i]
+		levels, on := d.clause.levels(), d.clause.leaning()
+		if len(levels) != 1 || on == sideNone || !d.displaced() {
+			continue
+		}
+		if k.leaningAt(levels[0]) == on.opposite() {
+			k.flag("LAT-003", s.N, k.sideName(on), levels[0], k.sideName(on.opposite()))
+		}
+	}
+}
+
+// leaningAt is the one side on which the findings have a disc of a level displaced.
+func (k *checker) leaningAt(level string) side {
+	var all []side
+	for i := range k.r.Statements {
+		d := &k.r.details[i]
+		if k.r.Statements[i].Section != "findings" || !slices.Contains(d.clause.levels(), level) {
+			continue
+		}
+		if on := d.clause.leaning(); on == sideNone || !d.displaced() || len(d.clause.levels()) > 1 {
+			all = append(all, sideBoth)
+		} else {
+			all = append(all, on)
+		}
+	}
+	return oneSide(all)
+}
+
+func (d *detail) displaced() bool {
+	return slices.ContainsFunc(d.mentions, func(m mention) bool {
+		return !m.denied && (m.english == "herniation" || m.english == "bulge")
+	})
+}
+
+// leaning is the one side a clause names, sideBoth where it names several.
+func (c *clause) leaning() side {
+	on := sideNone
+	for i := range c.tokens {
+		switch w := c.lower(i); {
+		case w == "bilateral" || w == "bilaterally" || w == "双" || w == "两" && i+1 < len(c.tokens) && c.word(i+1) == "侧":
+			return sideBoth
+		case w == "left" || w == "左":
+			on |= sideLeft
+		case w == "right" || w == "右":
+			on |= sideRight
+		}
+	}
+	return on
+}
+
 // levels lists vertebrae and discs: 'L4', 'L4/5' and 'L4-L5' both as L4-5, 胸12, 腰4/5.
 func (c *clause) levels() []string {
 	var out []string

@@ -39,7 +39,7 @@ func (k *checker) foreign(regions []string, m *mention) bool {
 
 // PART-001: a statement that names only organs far from what was examined.
 func (k *checker) foreignPart() {
-	if len(k.exam.regions) == 0 || k.exam.wholeBody() {
+	if len(k.exam.regions) == 0 || k.exam.wholeBody() || k.fetal() {
 		return
 	}
 	regions := slices.Clone(k.exam.regions)
@@ -58,6 +58,13 @@ func (k *checker) foreignPart() {
 			k.flag("PART-001", s.N, k.name(m.concept), k.regionNames(k.exam.regions))
 		}
 		return true
+	})
+}
+
+// fetal: the report is of a fetus, all of which lies in the pelvis.
+func (k *checker) fetal() bool {
+	return slices.ContainsFunc(k.r.details, func(d detail) bool {
+		return slices.ContainsFunc(d.mentions, func(m mention) bool { return m.english == "fetus" || m.english == "placenta" })
 	})
 }
 

@@ -68,7 +68,7 @@ func (rs Rules) Check(r *Report, f Facts) []Finding {
 	k := &checker{r: r, f: &f, lex: r.lex, rules: rs}
 	k.exam = k.lex.examOf(&f)
 	for _, rule := range []func(*checker){
-		(*checker).examinedSide, (*checker).orderedSide, (*checker).impressionSide, (*checker).shiftSide, (*checker).impossibleSide, (*checker).passedOver,
+		(*checker).examinedSide, (*checker).orderedSide, (*checker).impressionSide, (*checker).shiftSide, (*checker).discSide, (*checker).impossibleSide, (*checker).passedOver,
 		(*checker).foreignPart, (*checker).titlePart, (*checker).orderedPart,
 		(*checker).titleModality, (*checker).foreignResult, (*checker).foreignWords, (*checker).orderedModality,
 		(*checker).sexOrgans, (*checker).statedSex, (*checker).identity,

@@ -134,8 +134,28 @@ func (s *sample) segment(f []string) {
 }
 
 // ownReports reads testdata/clean.txt.
-func ownReports(t testing.TB) []sample {
-	raw, err := os.ReadFile("testdata/clean.txt")
+func ownReports(t testing.TB) []sample { return written(t, "clean.txt", 62) }
+
+// variedReports reads the reports in many styles: those the rules were mended on.
+func variedReports(t testing.TB) []sample { return varied(t, func(n int) bool { return n%3 != 0 }) }
+
+// heldOutReports is the third of them that was kept aside until the rules were done.
+func heldOutReports(t testing.TB) []sample { return varied(t, func(n int) bool { return n%3 == 0 }) }
+
+func varied(t testing.TB, keep func(n int) bool) []sample {
+	all := append(written(t, "varied-en.txt", 87), written(t, "varied-zh.txt", 86)...)
+	return slices.DeleteFunc(all, func(s sample) bool {
+		n, err := strconv.Atoi(s.id[2:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !keep(n)
+	})
+}
+
+// written reads a file of reports with their headers; its head says how they are written.
+func written(t testing.TB, name string, want int) []sample {
+	raw, err := os.ReadFile("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,10 +182,25 @@ func ownReports(t testing.TB) []sample {
 			given := f[8] == "yes"
 			facts.ContrastGiven = &given
 		}
-		out = append(out, sample{f[0], []Block{{"", strings.TrimSpace(text)}}, facts})
+		out = append(out, sample{f[0], blocksIn(text), facts})
 	}
-	if len(out) != 62 {
-		t.Fatalf("%d reports, want 62", len(out))
+	if len(out) != want {
+		t.Fatalf("%s: %d reports, want %d", name, len(out), want)
+	}
+	return out
+}
+
+// blocksIn cuts a text at its lines '== section'.
+func blocksIn(text string) []Block {
+	var out []Block
+	for i, part := range strings.Split("\n"+strings.TrimSpace(text), "\n== ") {
+		section := ""
+		if i > 0 {
+			section, part, _ = strings.Cut(part, "\n")
+		}
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, Block{section, part})
+		}
 	}
 	return out
 }

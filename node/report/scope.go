@@ -38,9 +38,26 @@ func (c *clause) denyAhead(n int) {
 			break
 		}
 	}
+	if to := c.adjectival(c.scopes[n]); to > 0 {
+		end = min(end, to)
+	}
 	for i := c.scopes[n].from; i < end && !c.barrier(i); i++ {
 		c.denied[i] = true
 	}
+}
+
+// adjectival: 见无强化囊状影 tells of a cyst that lacks enhancement; the denial ends with its first term.
+// It returns the end of that, 0 where the cue denies all that follows.
+func (c *clause) adjectival(s sighting) int {
+	if s.from == 0 || c.word(s.from) != "无" || !strings.Contains("见呈为示", c.word(s.from-1)) {
+		return 0
+	}
+	for _, h := range c.terms {
+		if h.from >= s.to {
+			return h.to
+		}
+	}
+	return 0
 }
 
 func (c *clause) denyBack(n int) {

@@ -11,21 +11,49 @@ func (k *checker) examinedSide() {
 	if e == sideNone || k.bilateral() {
 		return
 	}
+	described := k.describesSide(e)
 	check := func(s *Statement, d *detail) bool {
-		if d.clause.comparesSides() {
-			return true
+		if d.clause.comparesSides() || described && (s.Negated || d.clause.names("normal") && !d.affirms()) {
+			return true // the other side, imaged along, is normal
 		}
-		for i := range d.mentions {
-			m := &d.mentions[i]
-			if m.place() && m.side == e.opposite() && k.sameLimb(m.region) {
-				k.flag("LAT-001", s.N, k.sideName(m.side), k.name(m.concept), k.sideName(e))
-				break
-			}
+		if m := k.otherLimb(d, e); m != nil {
+			k.flag("LAT-001", s.N, k.sideName(m.side), k.name(m.concept), k.sideName(e))
 		}
 		return true
 	}
 	k.described(check)
 	k.observed(check)
+}
+
+// describesSide: the report affirms a finding in a limb of the examined side.
+func (k *checker) describesSide(e side) bool {
+	found := false
+	k.observed(func(_ *Statement, d *detail) bool {
+		for _, l := range d.lesions {
+			found = found || !l.denied && l.side == e && l.organ != nil && k.sameLimb(l.organ.region)
+		}
+		return !found
+	})
+	return found
+}
+
+// otherLimb is what the statement names on the other side than e: a limb that was examined or, where it
+// names no place, a finding.
+func (k *checker) otherLimb(d *detail, e side) *mention {
+	places := false
+	for i := range d.mentions {
+		m := &d.mentions[i]
+		if m.place() && m.side == e.opposite() && k.sameLimb(m.region) {
+			return m
+		}
+		places = places || m.place() && !m.has("generic")
+	}
+	for i := range d.mentions {
+		if m := &d.mentions[i]; !places && m.kind == "finding" && m.region == "-" && m.side == e.opposite() {
+			return m
+		}
+	}
+	return nil
 }
 
 // bilateral: the report itself says it covers both sides, in its title or by a paragraph for each.
@@ -123,39 +151,62 @@ func (k *checker) concludes() []int {
 // be all on the opposite side. Where organs go by each other's names (lung and pleura, the parts of the
 // brain) the region stands for the organ, unless the very lesion is affirmed or denied of the very organ.
 func (k *checker) onlyOpposite(q *lesion) bool {
-	var exact, same, region tally
-	denied := false
+	var w weights
 	for i := range k.r.Statements {
-		d := &k.r.details[i]
 		if k.r.Statements[i].Section != "findings" {
 			continue
 		}
-		for _, f := range d.lesions {
-			alike, kind := alikeLesion(&f, q), related(f.finding, q.finding)
-			switch {
-			case f.denied:
-				denied = denied || alike && kind && (f.side == q.side || f.side == sideBoth)
-			case f.finding.english == "midline shift", f.finding == unnamed && (f.side == sideBoth || len(d.measures) > 0):
-			case f.side == sideNone && (f.organ == nil && q.organ != nil || f.organ != nil && f.organ != q.organ && !kind):
-			case alike && !mayBe(f.finding, q.finding):
-			case alike:
-				same.add(f.side, q.side, d)
-				if kind || f.organ != nil && f.organ == q.organ && f.organ.within != "" {
-					exact.add(f.side, q.side, d)
-				}
-			case f.region() == q.region():
-				region.add(f.side, q.side, d)
-				same.own = same.own || kind && f.side == q.side
-			}
+		d := &k.r.details[i]
+		for j := range d.lesions {
+			w.weigh(&d.lesions[j], q, d)
 		}
 	}
 	switch {
+	case w.named.onlyOpposite() && w.denied:
+		return true
+	case w.kin && !w.exact.opposite, w.unplaced && !w.named.opposite:
+		return false
 	case !fluid(q.region()):
-		return same.onlyOpposite()
-	case same == tally{}:
-		return q.region() != "" && region.onlyOpposite()
+		return w.same.onlyOpposite()
+	case w.same == tally{}:
+		return q.region() != "" && w.region.onlyOpposite()
 	}
-	return same.onlyOpposite() && (denied || exact.opposite || !region.own)
+	return w.same.onlyOpposite() && (w.exact.opposite || !w.region.own)
+}
+
+// weights is what the findings say that bears on a lesion of the impression.
+type weights struct {
+	named    tally // the same kind of lesion in the same place
+	exact    tally // the same kind there, or anything in the very part
+	same     tally // what may be that lesion
+	region   tally // anything in the region
+	denied   bool  // the lesion is denied where the impression has it
+	kin      bool  // the same kind of lesion sits elsewhere on that side
+	unplaced bool  // what may be that lesion is on that side, its place unsaid
+}
+
+func (w *weights) weigh(f, q *lesion, d *detail) {
+	alike, kind := alikeLesion(f, q), related(f.finding, q.finding)
+	switch {
+	case f.denied:
+		w.denied = w.denied || alike && kind && (f.side == q.side || f.side == sideBoth)
+	case f.finding.english == "midline shift", f.finding == unnamed && (f.side == sideBoth || len(d.measures) > 0 && !d.clause.exists()):
+	case f.side == sideNone && (f.organ == nil && q.organ != nil || f.organ != nil && f.organ != q.organ && !kind):
+	case alike && !mayBe(f.finding, q.finding):
+	case alike:
+		w.same.add(f.side, q.side, d)
+		if kind {
+			w.named.add(f.side, q.side, d)
+		}
+		if kind || f.organ != nil && f.organ == q.organ && f.organ.within != "" {
+			w.exact.add(f.side, q.side, d)
+		}
+	case f.side == q.side && f.place() == nil && q.organ != nil && mayBe(f.finding, q.finding):
+		w.unplaced = true
+	case f.region() == q.region():
+		w.region.add(f.side, q.side, d)
+		w.kin = w.kin || kind && f.side == q.side
+	}
 }
 
 // tally counts on which side something was affirmed.
@@ -188,14 +239,18 @@ func (k *checker) impossibleSide() {
 func (k *checker) wrongSide(s *Statement, d *detail, i int) {
 	m := &d.mentions[i]
 	j := i - 1
-	for j > 0 && d.mentions[j].english == "lung" && d.mentions[j].to == d.mentions[j+1].from && d.mentions[j].side != m.side.opposite() {
+	own := sideLeft
+	if m.has("right") {
+		own = sideRight
+	}
+	for j > 0 && d.mentions[j].english == "lung" && d.mentions[j].to == d.mentions[j+1].from && d.mentions[j].side != own.opposite() {
 		j--
 	}
 	p := &d.mentions[j]
-	if p.to != d.mentions[j+1].from || p.side != m.side.opposite() || p.kind != "side" && p.english != "lung" {
+	if p.to != d.mentions[j+1].from || p.side != own.opposite() || p.kind != "side" && p.english != "lung" {
 		return
 	}
-	k.flag("LAT-004", s.N, k.sideName(p.side), k.name(m.concept), k.sideName(m.side))
+	k.flag("LAT-004", s.N, k.sideName(p.side), k.name(m.concept), k.sideName(own))
 }
 
 // LAT-005: the findings describe an organ on both sides, slight on one and marked on the other, and the

@@ -118,7 +118,7 @@ func separableChinese(left, right *clause) bool {
 	if !left.says() || !right.names("finding") {
 		return false
 	}
-	if left.names("normal") && !left.names("finding") && left.names("organ", "sex-organ", "region") {
+	if left.names("normal") && !left.names("finding") && left.names("organ", "sex-organ", "region") || right.opens("side") && left.names("side") {
 		return true
 	}
 	return right.opensDenied() != left.endsDenied() || right.endsDenied() && !left.endsDenied() && right.names("organ", "sex-organ", "region")

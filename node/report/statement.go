@@ -41,7 +41,15 @@ type detail struct {
 	measures []measure
 	lesions  []lesion
 	carried  *mention // the organ of an earlier statement of the same paragraph, where this one names none
+	label    label
 	title    bool
+}
+
+// label is what the words before a colon say of the statements behind it: 'RIGHT EAR: …', '右侧：…'.
+type label struct {
+	at    int // tokens up to the colon, in the statement that holds it; 0 in the others
+	side  side
+	organ *mention // nil for none or several
 }
 
 // append adds the statement of clause c.
@@ -54,7 +62,7 @@ func (r *Report) append(p paragraph, c *clause) {
 	}
 	s.Language = languageOf(countScripts(s.Text))
 	d := detail{clause: c, mentions: c.mentions(), measures: c.measures(), title: p.title}
-	d.carry(r)
+	d.carry(r, &s)
 	d.lesions = d.findLesions()
 	s.Terms = terms(p.text, &d)
 	s.colour(&d)
@@ -65,17 +73,77 @@ func (r *Report) append(p paragraph, c *clause) {
 	r.details = append(r.details, d)
 }
 
-// carry takes the organ over from the statement before in the same sentence: '左侧附件区见囊性灶，无强化'.
-func (d *detail) carry(r *Report) {
+// carry takes over from the statement before what this one leaves unsaid: the label of the paragraph, and in
+// the same sentence the organ, as in '左侧附件区见囊性灶，无强化'. A part of an organ with its side at the
+// start of a sentence ('右叶见结节') is a part of the organ spoken of.
+func (d *detail) carry(r *Report, s *Statement) {
+	d.label = d.ownLabel()
 	n := len(r.details) - 1
-	if n < 0 || d.organ() != nil || !d.clause.runsOn {
+	if n < 0 || r.Statements[n].Block != s.Block || r.Statements[n].Paragraph != s.Paragraph {
 		return
 	}
-	if m := r.details[n].organ(); m != nil {
-		d.carried = m
-	} else {
-		d.carried = r.details[n].carried
+	last := &r.details[n]
+	if d.label.at == 0 {
+		d.label = label{side: last.label.side, organ: last.label.organ}
 	}
+	if d.organ() != nil {
+		return
+	}
+	switch m := last.organ(); {
+	case !d.clause.runsOn && !d.clause.opensPart():
+		d.carried = d.label.organ
+	case m != nil:
+		d.carried = m
+	default:
+		d.carried = last.carried
+	}
+}
+
+// ownLabel reads the label the statement opens with.
+func (d *detail) ownLabel() label {
+	colon := d.clause.colon()
+	l := label{at: colon}
+	places := 0
+	for i := range d.mentions {
+		m := &d.mentions[i]
+		if m.to > colon {
+			break
+		}
+		if m.side != sideNone {
+			l.side = m.side
+		}
+		if m.place() && m.kind != "region" {
+			l.organ = m
+			places++
+		}
+	}
+	if places != 1 {
+		l.organ = nil
+	}
+	return l
+}
+
+// colon is the index of a colon among the first words of a sentence, 0 for none.
+func (c *clause) colon() int {
+	for i := 1; i < len(c.tokens) && i <= 6 && !c.runsOn; i++ {
+		switch {
+		case c.mark(i, ":："):
+			return i
+		case c.mark(i, ".,;，。；、") || c.tokens[i].class == classNumber:
+			return 0
+		}
+	}
+	return 0
+}
+
+// opensPart: the sentence begins with a side and a part that many organs have: 右叶, 左侧叶.
+func (c *clause) opensPart() bool {
+	for i := 1; i < len(c.tokens) && i <= 2; i++ {
+		if c.word(i) == "叶" {
+			return c.word(0) == "左" || c.word(0) == "右"
+		}
+	}
+	return false
 }
 
 // organ is the last named organ or region, nil for none.
@@ -308,7 +376,7 @@ func (c *clause) ownSide(h hit) side {
 func (c *clause) organOf(ms []mention, i int) int {
 	after := -1
 	for j := i + 1; j < len(ms) && after < 0; j++ {
-		if ms[j].place() && c.preposition(ms[i].to, ms[j].from) {
+		if ms[j].place() && (c.preposition(ms[i].to, ms[j].from) || c.apposed(ms, i, j)) {
 			after = j
 		} else if ms[j].kind == "finding" {
 			break
@@ -318,6 +386,9 @@ func (c *clause) organOf(ms []mention, i int) int {
 		if ms[j].place() && !(ms[j].from > 0 && c.word(ms[j].from-1) == "距") {
 			if after >= 0 && ms[i].from-ms[j].to > 1 {
 				return after
+			}
+			if j > 0 && ms[j].has("generic") && ms[j-1].place() && ms[j-1].to == ms[j].from {
+				return j - 1 // 股骨颈骨质 is the femoral neck
 			}
 			return j
 		}
@@ -344,6 +415,18 @@ func (c *clause) modified(ms []mention, i int) int {
 		}
 	}
 	return -1
+}
+
+// apposed: place j follows finding i behind a comma and closes the statement: 'nodule, left upper lobe'.
+func (c *clause) apposed(ms []mention, i, j int) bool {
+	if !c.mark(ms[i].to, ",") || ms[j].to < len(c.tokens) && c.tokens[ms[j].to].class != classMark {
+		return false
+	}
+	at := ms[i].to + 1
+	for n := i + 1; n < j && ms[n].kind == "side"; n++ {
+		at = ms[n].to
+	}
+	return at == ms[j].from
 }
 
 func (c *clause) preposition(from, to int) bool {
