@@ -13,8 +13,8 @@ onnxruntime_sha256=6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291
 golangci_version=v2.15.0
 
 # gcc and libc6-dev: cgo (SQLite, the binding of ONNX Runtime). libopenjp2-7-dev and libcharls-dev: JPEG 2000 and
-# JPEG-LS. ca-certificates: the Go module proxy.
-build_packages=(gcc libc6-dev libopenjp2-7-dev libcharls-dev ca-certificates)
+# JPEG-LS. libjpeg62-turbo-dev: JPEG of 8 bits. ca-certificates: the Go module proxy.
+build_packages=(gcc libc6-dev libopenjp2-7-dev libcharls-dev libjpeg62-turbo-dev ca-certificates)
 # orthanc: the PACS of the demo. dcmtk: dsrdump and other DICOM tools.
 demo_packages=("${build_packages[@]}" orthanc dcmtk)
 # dicom3tools: dciodvfy, which judges our SRs. libgdcm-tools: gdcmconv, which judges our pictures. python3-*: the other
