@@ -107,11 +107,11 @@ func TestWorkerMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.release()
-	// A progressive JPEG of 10000 × 10000 pixels needs 400 MB of coefficients.
+	// A progressive JPEG of 8000 × 8000 pixels of 12 bits needs 256 MB of coefficients.
 	w.memory[0], w.memory[1] = 0xFF, 0xD8
-	header := []byte{0xFF, 0xC2, 0, 11, 8, 0x27, 0x10, 0x27, 0x10, 1, 1, 0x11, 0}
+	header := []byte{0xFF, 0xC2, 0, 11, 12, 0x1F, 0x40, 0x1F, 0x40, 1, 1, 0x11, 0}
 	copy(w.memory[2:], header)
-	format := codec.Format{Syntax: dicom.JPEGBaseline, Rows: 10000, Columns: 10000, Samples: 1, BitsAllocated: 8}
+	format := codec.Format{Syntax: dicom.JPEGExtended, Rows: 8000, Columns: 8000, Samples: 1, BitsAllocated: 16}
 	limit := frameMemory(1 << 20)
 	_, err = w.ask(job{Format: format, Length: 8 << 20, Limit: time.Minute}, limit, time.Minute)
 	w.retired = true

@@ -62,8 +62,11 @@ var decoders = map[string]decoder{
 	"1.2.840.10008.1.2.5":     decodeRLE,
 	"1.2.840.10008.1.2.4.50":  decodeJPEG, // baseline, process 1
 	"1.2.840.10008.1.2.4.51":  decodeJPEG, // extended, processes 2 and 4
+	"1.2.840.10008.1.2.4.52":  decodeJPEG, // extended, arithmetic, processes 3 and 5
 	"1.2.840.10008.1.2.4.53":  decodeJPEG, // spectral selection, processes 6 and 8
+	"1.2.840.10008.1.2.4.54":  decodeJPEG, // spectral selection, arithmetic, processes 7 and 9
 	"1.2.840.10008.1.2.4.55":  decodeJPEG, // full progression, processes 10 and 12
+	"1.2.840.10008.1.2.4.56":  decodeJPEG, // full progression, arithmetic, processes 11 and 13
 	"1.2.840.10008.1.2.4.57":  decodeJPEG, // lossless, process 14
 	"1.2.840.10008.1.2.4.70":  decodeJPEG, // lossless, process 14, selection value 1
 	"1.2.840.10008.1.2.4.80":  decodeJPEGLS,

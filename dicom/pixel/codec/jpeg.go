@@ -14,7 +14,7 @@ const (
 	markerDHT   = 0xC4
 	markerSOF15 = 0xCF
 	markerJPG   = 0xC8
-	markerDAC   = 0xCC
+	markerDAC   = 0xCC // conditioning of arithmetic coding
 	markerRST0  = 0xD0
 	markerSOI   = 0xD8
 	markerEOI   = 0xD9
@@ -31,6 +31,7 @@ type jpegStream struct {
 	data   []byte // what has not been read yet
 
 	process         byte // the SOF marker; 0 before it
+	header          []byte
 	precision       int
 	rows, columns   int
 	components      []component
@@ -56,14 +57,18 @@ type component struct {
 	previous, endOfBs int     // DC prediction; blocks left of an end-of-band run
 }
 
-// decodeJPEG reads ISO/IEC 10918-1: lossless, and the DCT-based processes with
-// Huffman coding (PS3.5 8.2.1, A.4.1, A.4.2).
+// decodeJPEG reads ISO/IEC 10918-1 (PS3.5 8.2.1, A.4.1, A.4.2): lossless and,
+// of 12 bits, the DCT-based processes with Huffman coding; those of 8 bits by
+// libjpeg-turbo, also with arithmetic coding.
 func decodeJPEG(f *Format, data, dst []byte) (Layout, error) {
 	j := &jpegStream{format: f, data: data, adobe: -1}
-	if err := j.read(); err != nil {
+	err := j.read()
+	switch {
+	case err != nil:
 		return Layout{}, err
-	}
-	if j.process == markerSOF3 {
+	case j.eight():
+		return j.storeEight(data, dst)
+	case j.process == markerSOF3:
 		return j.storeLossless(dst)
 	}
 	return j.storeDCT(dst)
@@ -101,7 +106,8 @@ func (j *jpegStream) next() (marker byte, parameters []byte, err error) {
 	return marker, parameters, nil
 }
 
-// read goes through the markers to the end of the image.
+// read goes through the markers to the end of the image, or to the frame header
+// if another decoder takes over.
 func (j *jpegStream) read() error {
 	if len(j.data) < 2 || j.data[0] != 0xFF || j.data[1] != markerSOI {
 		return failf(Malformed, "the frame is no JPEG: it does not start with SOI")
@@ -128,14 +134,14 @@ func (j *jpegStream) read() error {
 			j.restartInterval = int(binary.BigEndian.Uint16(parameters))
 		case marker == markerSOS:
 			err = j.readScan(parameters)
-		case marker == markerDAC || marker >= markerSOF0 && marker <= markerSOF15 && marker != markerJPG:
+		case marker >= markerSOF0 && marker <= markerSOF15 && marker != markerJPG && marker != markerDAC:
 			err = j.readFrame(marker, parameters)
 		case marker == markerAPP0 && len(parameters) >= 5 && string(parameters[:5]) == "JFIF\x00":
 			j.jfif = true
 		case marker == markerAPP14 && len(parameters) >= 12 && string(parameters[:5]) == "Adobe":
 			j.adobe = int(parameters[11])
 		}
-		if err != nil {
+		if err != nil || j.eight() {
 			return err
 		}
 	}
@@ -204,14 +210,15 @@ func (j *jpegStream) readQuantization(p []byte) error {
 // readFrame reads a frame header (B.2.2) and compares it with the object's.
 func (j *jpegStream) readFrame(marker byte, p []byte) error {
 	switch {
-	case marker > markerSOF3:
-		return failf(Unsupported, "JPEG with arithmetic coding or in hierarchical form (marker FF%02X) is not read", marker)
+	case marker > markerSOF3 && marker != markerSOF9 && marker != markerSOF10:
+		return failf(Unsupported, "JPEG in hierarchical form, or lossless with arithmetic coding (marker FF%02X), is not read: no library reads it", marker)
 	case j.process != 0:
 		return failf(Malformed, "the JPEG has two frame headers")
 	case len(p) < 6 || len(p) < 6+3*int(p[5]):
 		return failf(Malformed, "the frame header of the JPEG is too short")
 	}
 	f := j.format
+	j.header = p
 	j.process, j.precision = marker, int(p[0])
 	j.rows, j.columns = int(binary.BigEndian.Uint16(p[1:])), int(binary.BigEndian.Uint16(p[3:]))
 	if j.rows == 0 { // it is in a DNL segment behind the scan (B.2.5)
@@ -229,8 +236,13 @@ func (j *jpegStream) readFrame(marker byte, p []byte) error {
 		if j.precision < 2 || j.precision > 16 {
 			return failf(Malformed, "a lossless JPEG has 2 to 16 bits, not %d", j.precision)
 		}
-	} else if j.precision != 8 && j.precision != 12 {
+		return j.readComponents(p[6:])
+	}
+	switch {
+	case j.precision != 8 && j.precision != 12:
 		return failf(Malformed, "a JPEG has 8 or 12 bits, not %d", j.precision)
+	case j.precision == 12 && marker > markerSOF3:
+		return failf(Unsupported, "JPEG of 12 bits with arithmetic coding is not read: no library reads it")
 	}
 	return j.readComponents(p[6:])
 }
@@ -250,8 +262,11 @@ func (j *jpegStream) readComponents(p []byte) error {
 		}
 		j.maxH, j.maxV = max(j.maxH, c.h), max(j.maxV, c.v)
 	}
-	if j.process == markerSOF3 {
+	switch {
+	case j.process == markerSOF3:
 		return j.roomLossless()
+	case j.eight():
+		return nil
 	}
 	return j.roomDCT()
 }

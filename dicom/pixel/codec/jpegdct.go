@@ -126,7 +126,7 @@ func (s *scan) sequentialBlock(r *bitReader, c *component, x, y int) bool {
 	if !ok {
 		return false
 	}
-	inverseDCT(c.samples[8*y*c.stride+8*x:], c.stride, &block, last, s.precision)
+	inverseDCT(c.samples[8*y*c.stride+8*x:], c.stride, &block, last)
 	return true
 }
 

@@ -1,10 +1,13 @@
 package codec
 
 // The constants of the inverse DCT by Loeffler, Ligtenberg and Moschytz with 13
-// bits behind the point. The arithmetic is that of libjpeg's jidctint.c, so the
-// samples equal those of every decoder built on it.
+// bits behind the point, for samples of 12 bits. The arithmetic is that of
+// libjpeg's jidctint.c, so the samples equal those of every decoder built on it.
 const (
 	fixBits    = 13
+	extraBits  = 1 // bits kept between the passes
+	highest    = 1<<12 - 1
+	center     = 1 << 11
 	fix0298631 = 2446
 	fix0390181 = 3196
 	fix0541196 = 4433
@@ -37,17 +40,11 @@ func butterfly(in0, in1, in2, in3, in4, in5, in6, in7 int) (out0, out1, out2, ou
 }
 
 // inverseDCT transforms a block of dequantized coefficients, of which the last
-// is at index last in zigzag order, and writes its samples to dst, whose rows
-// are stride apart (ISO/IEC 10918-1 A.3.3, A.3.1).
-func inverseDCT(dst []uint16, stride int, block *[64]int32, last, precision int) {
-	extra := 2 // bits kept between the passes
-	if precision > 8 {
-		extra = 1
-	}
-	highest := 1<<precision - 1
-	center := 1 << (precision - 1)
+// is at index last in zigzag order, and writes its samples of 12 bits to dst,
+// whose rows are stride apart (ISO/IEC 10918-1 A.3.3, A.3.1).
+func inverseDCT(dst []uint16, stride int, block *[64]int32, last int) {
 	if last == 0 {
-		v := uint16(clamp(descale(int(block[0])<<extra, extra+3)+center, highest))
+		v := uint16(clamp(descale(int(block[0])<<extraBits, extraBits+3) + center))
 		for y := range 8 {
 			row := dst[y*stride:][:8]
 			for x := range row {
@@ -58,36 +55,38 @@ func inverseDCT(dst []uint16, stride int, block *[64]int32, last, precision int)
 	}
 	var work [64]int
 	for x := range 8 {
-		columnPass(&work, block, x, extra)
+		columnPass(&work, block, x)
 	}
-	shift := fixBits + extra + 3
-	round := 1<<(shift-1) + center<<shift
+	const (
+		shift = fixBits + extraBits + 3
+		round = 1<<(shift-1) + center<<shift
+	)
 	for y := range 8 {
 		w := (*[8]int)(work[8*y : 8*y+8])
 		row := (*[8]uint16)(dst[y*stride : y*stride+8])
 		o0, o1, o2, o3, o4, o5, o6, o7 := butterfly(w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7])
-		row[0] = uint16(clamp((o0+round)>>shift, highest))
-		row[1] = uint16(clamp((o1+round)>>shift, highest))
-		row[2] = uint16(clamp((o2+round)>>shift, highest))
-		row[3] = uint16(clamp((o3+round)>>shift, highest))
-		row[4] = uint16(clamp((o4+round)>>shift, highest))
-		row[5] = uint16(clamp((o5+round)>>shift, highest))
-		row[6] = uint16(clamp((o6+round)>>shift, highest))
-		row[7] = uint16(clamp((o7+round)>>shift, highest))
+		row[0] = uint16(clamp((o0 + round) >> shift))
+		row[1] = uint16(clamp((o1 + round) >> shift))
+		row[2] = uint16(clamp((o2 + round) >> shift))
+		row[3] = uint16(clamp((o3 + round) >> shift))
+		row[4] = uint16(clamp((o4 + round) >> shift))
+		row[5] = uint16(clamp((o5 + round) >> shift))
+		row[6] = uint16(clamp((o6 + round) >> shift))
+		row[7] = uint16(clamp((o7 + round) >> shift))
 	}
 }
 
 // columnPass transforms column x.
-func columnPass(work *[64]int, block *[64]int32, x, extra int) {
+func columnPass(work *[64]int, block *[64]int32, x int) {
 	b := block[x : x+57]
 	if b[8]|b[16]|b[24]|b[32]|b[40]|b[48]|b[56] == 0 {
-		v := int(b[0]) << extra
+		v := int(b[0]) << extraBits
 		for y := range 8 {
 			work[8*y+x] = v
 		}
 		return
 	}
-	shift := fixBits - extra
+	const shift = fixBits - extraBits
 	o0, o1, o2, o3, o4, o5, o6, o7 := butterfly(int(b[0]), int(b[8]), int(b[16]), int(b[24]), int(b[32]), int(b[40]), int(b[48]), int(b[56]))
 	w := work[x : x+57]
 	w[0], w[8], w[16], w[24] = descale(o0, shift), descale(o1, shift), descale(o2, shift), descale(o3, shift)
@@ -96,7 +95,7 @@ func columnPass(work *[64]int, block *[64]int32, x, extra int) {
 
 func descale(v, bits int) int { return (v + 1<<(bits-1)) >> bits }
 
-func clamp(v, highest int) int {
+func clamp(v int) int {
 	if uint(v) > uint(highest) {
 		if v < 0 {
 			return 0

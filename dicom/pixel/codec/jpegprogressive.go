@@ -129,7 +129,7 @@ func (j *jpegStream) transformAll() error {
 				block[k] = v * quantization[k]
 			}
 			x, y := n%(c.stride/8), n/(c.stride/8)
-			inverseDCT(c.samples[8*y*c.stride+8*x:], c.stride, &block, 63, j.precision)
+			inverseDCT(c.samples[8*y*c.stride+8*x:], c.stride, &block, 63)
 		}
 	}
 	return nil
