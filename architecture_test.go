@@ -30,14 +30,16 @@ var mayImport = map[string][]string{
 	"hl7/mllp":          {"hl7"},
 	"inference":         {},
 	"inference/onnx":    {"inference"},
-	"inference/kserve":  {"inference"},
+	"inference/kserve":  {"inference", "inference/kserve/protocol"},
 	"inference/packs":   {"inference"},
-	"config":            {},
-	"node":              {"dicom", "dicom/pixel", "dicom/sr", "hl7", "inference", "node/report"},
-	"node/audit":        {},
-	"node/report":       {},
-	"node/store":        {"node"},
-	"node/console":      {"node"},
+	// Generated from the interface of the open inference protocol.
+	"inference/kserve/protocol": {},
+	"config":                    {},
+	"node":                      {"dicom", "dicom/pixel", "dicom/sr", "hl7", "inference", "node/report"},
+	"node/audit":                {},
+	"node/report":               {},
+	"node/store":                {"node"},
+	"node/console":              {"node"},
 }
 
 // violations says what is wrong with package pkg importing imports, all relative to the module.

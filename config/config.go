@@ -167,21 +167,6 @@ type Rules struct {
 	Severity map[string]string `yaml:"severity"` // rule ID or code → info, warning or critical
 }
 
-// Model is the pack of models that judges, and what runs it.
-type Model struct {
-	Pack      string `yaml:"pack"`       // PackBuiltin or a folder
-	Engine    string `yaml:"engine"`     // EngineONNX
-	Device    string `yaml:"device"`     // cpu, cuda or cuda:N
-	Threads   int    `yaml:"threads"`    // of one inference; 0: one for each core
-	MaxImages int    `yaml:"max_images"` // of one case
-}
-
-// PackBuiltin is the model pack embedded in the binary; EngineONNX runs packs by ONNX Runtime in this process.
-const (
-	PackBuiltin = "builtin"
-	EngineONNX  = "onnx"
-)
-
 // Study says when a study counts as complete and when a case is given up.
 type Study struct {
 	Quiet  Duration `yaml:"quiet"`  // no object came for this long: complete

@@ -21,14 +21,11 @@ const (
 	maxAssociations = 4096
 	minHL7Message   = 64 << 10
 	maxHL7Message   = 1 << 30
-	maxImages       = 1024
 	maxPerMinute    = 100_000
 	minAuditSpool   = 1 << 20
 	maxAuditSpool   = 1 << 40
 	maxAETitle      = 16 // PS3.5 6.2, value representation AE
 )
-
-var device = regexp.MustCompile(`^(cpu|cuda(:\d{1,2})?)$`)
 
 // origins knows where the value of a key came from.
 type origins struct {
@@ -177,18 +174,6 @@ func (k *checker) policy(key string, p Policy) {
 	k.oneOf(key+".send", p.Send, "", SendAlways, SendFlagged)
 	k.oneOf(key+".min_severity", p.MinSeverity, "", "info", "warning", "critical")
 	k.between(key+".per_minute", p.PerMinute, 0, maxPerMinute)
-}
-
-func (k *checker) checkModel(m Model) {
-	if m.Pack == "" {
-		k.fail("model.pack", "is empty; write %s or the folder of a model pack", PackBuiltin)
-	}
-	k.oneOf("model.engine", m.Engine, EngineONNX)
-	if !device.MatchString(m.Device) {
-		k.fail("model.device", "is %q; write cpu, cuda or cuda:0", m.Device)
-	}
-	k.between("model.threads", m.Threads, 0, 1024)
-	k.between("model.max_images", m.MaxImages, 1, maxImages)
 }
 
 func (k *checker) checkAudit(a Audit) {

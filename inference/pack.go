@@ -64,14 +64,18 @@ func Open(ctx context.Context, fsys fs.FS, engine Engine) (*Model, error) {
 
 func (m *Model) load(ctx context.Context, engine Engine) (err error) {
 	m.vision, err = m.loadGraph(ctx, engine, File{
-		Name:   m.manifest.Graphs.Vision,
-		Inputs: []string{"pixel_values"}, Outputs: []string{"image_tokens"}, Keep: true,
+		Name:    m.manifest.Graphs.Vision,
+		Inputs:  []Spec{{Name: "pixel_values", Shape: []int64{-1, int64(m.manifest.Image.Channels), -1, -1}}},
+		Outputs: []Spec{imageTokens}, Keep: true,
 	})
 	if err == nil {
 		m.scorer, err = m.loadScorer(ctx, engine)
 	}
 	return err
 }
+
+// imageTokens is what the vision graph makes: [B, N, d].
+var imageTokens = Spec{Name: "image_tokens", Shape: []int64{-1, -1, -1}}
 
 func (m *Model) loadGraph(ctx context.Context, engine Engine, file File) (Graph, error) {
 	file.FS, file.Pack, file.Digest = m.fsys, m.manifest.Name, m.digest

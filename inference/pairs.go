@@ -18,8 +18,10 @@ func (m *Model) loadScorer(ctx context.Context, engine Engine) (scorer, error) {
 		return nil, errors.New("inference: the manifest's check lets no such kind pass")
 	}
 	graph, err := m.loadGraph(ctx, engine, File{
-		Name:   m.manifest.Graphs.Score,
-		Inputs: []string{"image_tokens", "image_index", "input_ids"}, Outputs: []string{"logits"},
+		Name: m.manifest.Graphs.Score,
+		Inputs: []Spec{imageTokens, {Name: "image_index", Ints: true, Shape: []int64{-1}},
+			{Name: "input_ids", Ints: true, Shape: []int64{-1, -1}}},
+		Outputs: []Spec{{Name: "logits", Shape: []int64{-1, int64(len(m.manifest.Labels))}}},
 	})
 	if err != nil {
 		return nil, err
@@ -43,7 +45,7 @@ func (c *pairClassifier) logits(ctx context.Context, rows []row) ([][]float32, e
 	}
 	labels := len(c.manifest.Labels)
 	logits := outputs["logits"]
-	if err := logits.check("logits", int64(len(rows)), int64(labels)); err != nil {
+	if err := logits.Check(Spec{Name: "logits", Shape: []int64{int64(len(rows)), int64(labels)}}); err != nil {
 		return nil, err
 	}
 	split := make([][]float32, len(rows))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -44,13 +45,30 @@ func (t *task) end(o outcome) {
 
 // A queue holds the tasks of all callers until a worker takes them: urgent ones first, rows in batches.
 type queue struct {
-	rows int // of one run at most
-
+	rows    int // of one run at most
 	mu      sync.Mutex
 	changed sync.Cond
 	tasks   [2][]*task // routine, urgent; each first in, first out
 	callers int        // that may add tasks
 	closed  bool
+
+	pictures, runs, rowsRun atomic.Int64
+}
+
+// Stats counts the work of a model since it was opened.
+type Stats struct {
+	Pictures int64 // that the vision graph encoded
+	Runs     int64 // of the score graph
+	Rows     int64 // in them: pairs of a statement and a picture
+	Waiting  int64 // pictures and rows, now
+}
+
+// Stats says what the model did and what waits for it.
+func (m *Model) Stats() Stats {
+	q := m.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return Stats{q.pictures.Load(), q.runs.Load(), q.rowsRun.Load(), int64(len(q.tasks[0]) + len(q.tasks[1]))}
 }
 
 func newQueue(rows int) *queue {
@@ -195,6 +213,8 @@ func (m *Model) attempt(ctx context.Context, batch []*task) (outcomes []outcome,
 		encoded, err := m.encode(ctx, p)
 		return []outcome{{encoded: encoded}}, err
 	}
+	m.queue.runs.Add(1)
+	m.queue.rowsRun.Add(int64(len(batch)))
 	rows := make([]row, len(batch))
 	for i, t := range batch {
 		rows[i] = t.row

@@ -93,13 +93,14 @@ func (m *Model) encode(ctx context.Context, p *prepared) (*Encoded, error) {
 	if known := m.cache.get(p.key); known != nil {
 		return known, nil
 	}
+	m.queue.pictures.Add(1)
 	outputs, err := m.vision.Run(ctx, map[string]Tensor{"pixel_values": m.manifest.Image.pixels(p.raster)})
 	if err != nil {
 		return nil, fmt.Errorf("inference: pack %s: vision: %w", m.manifest.Name, err)
 	}
 	tokens := outputs["image_tokens"]
-	if err := tokens.check("image_tokens", 1, -1, -1); err != nil {
-		return nil, err
+	if err := tokens.Check(Spec{Name: imageTokens.Name, Shape: []int64{1, -1, -1}}); err != nil {
+		return nil, fmt.Errorf("inference: pack %s: vision: %w", m.manifest.Name, err)
 	}
 	if !finite(tokens.Floats) {
 		return nil, fmt.Errorf("inference: pack %s: the vision graph gave NaN or infinite values", m.manifest.Name)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 )
 
 // A Tensor is a dense row-major array; exactly one of Floats, Ints and Kept holds its data.
@@ -33,15 +34,16 @@ func size(shape []int64) int64 {
 	return n
 }
 
-// check says whether the tensor is of floats with the wanted shape; -1 takes any side.
-func (t Tensor) check(name string, want ...int64) error {
-	fits := len(t.Shape) == len(want)
-	for i := 0; fits && i < len(want); i++ {
-		fits = want[i] == -1 || t.Shape[i] == want[i]
+// Check says whether the tensor is one of the spec.
+func (t Tensor) Check(spec Spec) error {
+	n := size(t.Shape)
+	held := len(t.Floats)
+	if spec.Ints {
+		held = len(t.Ints)
 	}
-	if n := size(t.Shape); !fits || n < 1 || t.Kept == nil && n != int64(len(t.Floats)) {
-		return fmt.Errorf("inference: graph output %s has shape %v with %d floats; want %v: the graph does not fit the manifest",
-			name, t.Shape, len(t.Floats), want)
+	if n < 1 || !spec.Fits(t.Shape) || slices.Contains(t.Shape, -1) || t.Kept == nil && n != int64(held) {
+		return fmt.Errorf("%s has shape %v with %d values; want shape %v: the graph does not fit the manifest",
+			spec.Name, t.Shape, held, spec.Shape)
 	}
 	return nil
 }
@@ -67,16 +69,36 @@ type Graph interface {
 }
 
 // A File is one graph of a pack. Path is where it lies on disk, empty for an embedded pack; a graph with
-// external data can only be loaded from there. Inputs and Outputs are the names that the graph must have.
+// external data can only be loaded from there. Inputs and Outputs are what the graph must have.
 type File struct {
 	FS      fs.FS
 	Name    string
 	Path    string
-	Inputs  []string
-	Outputs []string
+	Inputs  []Spec
+	Outputs []Spec
 	Keep    bool   // outputs may come back as Kept, where they go into another graph of the same engine
 	Pack    string // name of the pack, and its digest, for an engine that has the graph elsewhere
 	Digest  string
+}
+
+// A Spec describes a tensor of a graph: of 32-bit floats or of 64-bit integers; -1 in its shape takes any side.
+type Spec struct {
+	Name  string
+	Ints  bool
+	Shape []int64
+}
+
+// Fits says whether a tensor of a shape may be one of the spec; a side of -1 is not known yet.
+func (s Spec) Fits(shape []int64) bool {
+	if len(shape) != len(s.Shape) {
+		return false
+	}
+	for i, side := range s.Shape {
+		if side != shape[i] && side != -1 && shape[i] != -1 {
+			return false
+		}
+	}
+	return true
 }
 
 // Bytes reads the file.

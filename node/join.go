@@ -440,6 +440,9 @@ func (n *Node) move(tx Tx, c *Case, e Event, now time.Time) error {
 }
 
 func (n *Node) record(tx Tx, c *Case, event string, now time.Time) error {
+	if c.State != Judging {
+		n.judgings.stop(c.ID)
+	}
 	c.UpdatedAt = now
 	if err := tx.PutCase(c); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"slices"
+	"time"
 
 	"concord/dicom/pixel"
 	"concord/hl7"
@@ -16,7 +17,9 @@ import (
 // rules from the headers first, then the model with the pictures. It keeps no
 // state of its own; the same case gives the same judgement.
 type Judge struct {
-	Model     *inference.Model // nil: no pack is loaded, and the verdicts say so
+	Model     *inference.Live // nil: no pack is loaded, and the verdicts say so
+	Deadline  time.Duration   // for the pictures and the model of one case; 0: none
+	Shadow    *Shadow         // nil: no second pack is compared
 	Open      func(path string) (ObjectFile, error)
 	MaxImages int             // pictures of one case at most; 0: 8
 	Rules     report.Rules    // which rules fire, and how severe they are
@@ -38,11 +41,19 @@ type Judgement struct {
 	Copied      Flag
 }
 
-// Judge judges a report against the objects of its study.
+// Judge judges a report against the objects of its study. A preliminary report goes before others: its author
+// is still at it.
 func (j *Judge) Judge(ctx context.Context, r *hl7.Report, objects []Object) (*Judgement, error) {
+	return j.judge(ctx, r, objects, preliminary(r.Status))
+}
+
+// preliminary says whether somebody still writes a report of this status (OBR-25, HL7 table 0123).
+func preliminary(status string) bool { return status == "P" }
+
+func (j *Judge) judge(ctx context.Context, r *hl7.Report, objects []Object, urgent bool) (*Judgement, error) {
 	text := j.read(r)
 	words := wordsIn(text.Language)
-	out := &Judgement{Language: text.Language, Pack: j.pack(), Fingerprint: text.Fingerprint(),
+	out := &Judgement{Language: text.Language, Fingerprint: text.Fingerprint(),
 		Copied: ruleFlags([]report.Finding{text.Duplicate()})[0]}
 	for i := range text.Statements {
 		out.Statements = append(out.Statements, statementOf(r, &text.Statements[i]))
@@ -52,7 +63,7 @@ func (j *Judge) Judge(ctx context.Context, r *hl7.Report, objects []Object) (*Ju
 		holdBack(out.Statements, words.identityHeld)
 		return out, nil
 	}
-	if err := j.askModel(ctx, out, text, objects, words); err != nil {
+	if err := j.askModel(ctx, out, text, objects, urgent); err != nil {
 		return nil, err
 	}
 	out.Flags = append(out.Flags, modelFlags(out.Statements, words)...)
@@ -70,11 +81,13 @@ func (j *Judge) read(r *hl7.Report) *report.Report {
 // images say nothing about the report, so no verdict is given.
 const identityMismatch = "CC105"
 
-func (j *Judge) pack() string {
-	if j.Model == nil {
-		return ""
+// packOf names a pack in verdicts: with its digest, and that of the site's own calibration.
+func packOf(m *inference.Model) string {
+	name := m.Name() + " sha256:" + m.Digest()[:12]
+	if own := m.Calibrated(); own != "" {
+		name += " calibration:" + own[:12]
 	}
-	return j.Model.Name() + " sha256:" + j.Model.Digest()[:12]
+	return name
 }
 
 func holdBack(statements []Statement, reason string) {
@@ -117,32 +130,52 @@ func modelFlags(statements []Statement, words *words) (flags []Flag) {
 }
 
 // askModel fills the verdicts that no rule has settled.
-func (j *Judge) askModel(ctx context.Context, out *Judgement, text *report.Report, objects []Object, words *words) error {
+func (j *Judge) askModel(ctx context.Context, out *Judgement, text *report.Report, objects []Object, urgent bool) error {
 	var open []int // statements to ask about
 	for i := range out.Statements {
 		if out.Statements[i].Verdict == "" {
 			open = append(open, i)
 		}
 	}
-	if len(open) == 0 {
-		return nil
-	}
+	words := wordsIn(text.Language)
 	if j.Model == nil {
 		out.giveUp(open, words.noPack)
 		return nil
 	}
+	session := j.Model.Begin(urgent)
+	defer session.End()
+	out.Pack = packOf(session.Model)
+	if len(open) == 0 {
+		return nil
+	}
+	inTime := ctx
+	if j.Deadline > 0 {
+		var cancel context.CancelFunc
+		inTime, cancel = context.WithTimeout(ctx, j.Deadline)
+		defer cancel()
+	}
 	frames := j.choose(objects)
+	a := asking{j, session, out, text, frames, words}
 	for _, l := range looksAt(text, open, frames) {
-		if err := j.ask(ctx, out, text, frames, l, words); err != nil {
+		err := a.ask(inTime, l)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case inTime.Err() != nil: // what was judged by then stays
+			out.giveUp(l.statements, words.deadline)
+		case err != nil:
 			return err
 		}
 	}
 	return nil
 }
 
+// giveUp says of those statements that have no verdict yet why they get none.
 func (out *Judgement) giveUp(statements []int, reason string) {
 	for _, i := range statements {
-		out.Statements[i].Verdict, out.Statements[i].Reason = NotJudged, reason
+		if s := &out.Statements[i]; s.Verdict == "" {
+			s.Verdict, s.Reason = NotJudged, reason
+		}
 	}
 }
 
@@ -180,29 +213,62 @@ func windowFor(s *report.Statement) pixel.Window {
 	return pixel.Window{}
 }
 
-// ask puts the statements of one look to the model.
-func (j *Judge) ask(ctx context.Context, out *Judgement, text *report.Report, frames []frame, l look, words *words) error {
-	pictures, problem := j.pictures(ctx, frames, l.window, words)
+// asking is one case with what it is asked by.
+type asking struct {
+	*Judge
+	session *inference.Session
+	out     *Judgement
+	text    *report.Report
+	frames  []frame
+	words   *words
+}
+
+// ask puts the statements of one look to the model. Where ctx ends before all are answered, it leaves the others
+// without a verdict and returns ctx's error.
+func (a *asking) ask(ctx context.Context, l look) error {
+	pictures, problem := a.pictures(ctx, a.frames, l.window, a.words)
 	if len(pictures) == 0 {
-		out.giveUp(l.statements, problem)
+		if ctx.Err() == nil {
+			a.out.giveUp(l.statements, problem)
+		}
 		return ctx.Err()
 	}
 	questions := make([]inference.Statement, len(l.statements))
 	for k, i := range l.statements {
-		questions[k] = Question(&text.Statements[i])
+		questions[k] = Question(&a.text.Statements[i])
 	}
-	images, err := j.encode(ctx, pictures)
-	if err != nil {
+	scores, err := askSession(ctx, a.session, pictures, questions)
+	if err != nil && ctx.Err() == nil {
 		return err
 	}
-	scores, err := j.Model.Score(ctx, images, questions)
-	if err != nil {
-		return fmt.Errorf("ask the model: %w", err)
-	}
+	asked := shadowed{pictures: pictures, questions: questions}
 	for k, i := range l.statements {
-		combine(&out.Statements[i], pictures, func(p int) inference.Score { return scores[p][k] }, words)
+		if len(scores) > 0 {
+			combine(&a.out.Statements[i], pictures, func(p int) inference.Score { return scores[p][k] }, a.words)
+		}
+		asked.verdicts = append(asked.verdicts, a.out.Statements[i].Verdict)
 	}
-	return nil
+	if err == nil && a.Shadow != nil {
+		a.Shadow.offer(asked)
+	}
+	return err
+}
+
+// askSession judges each question by each picture: the result is [picture][question].
+func askSession(ctx context.Context, session *inference.Session, pictures []picture, questions []inference.Statement) ([][]inference.Score, error) {
+	images := make([]*inference.Encoded, len(pictures))
+	for i := range pictures {
+		encoded, err := session.EncodeImage(ctx, pictures[i].image)
+		if err != nil {
+			return nil, fmt.Errorf("encode picture %d of %d: %w", i+1, len(pictures), err)
+		}
+		images[i] = encoded.Of(pictures[i].modality)
+	}
+	scores, err := session.Score(ctx, images, questions)
+	if err != nil {
+		return scores, fmt.Errorf("ask the model: %w", err)
+	}
+	return scores, nil
 }
 
 // Question is what the model is asked about a statement.
@@ -210,25 +276,17 @@ func Question(s *report.Statement) inference.Statement {
 	return inference.Statement{Text: s.Text, English: s.English, Language: s.Language, Negated: s.Negated}
 }
 
-func (j *Judge) encode(ctx context.Context, pictures []picture) ([]*inference.Encoded, error) {
-	images := make([]*inference.Encoded, len(pictures))
-	for i := range pictures {
-		var err error
-		if images[i], err = j.Model.EncodeImage(ctx, pictures[i].image); err != nil {
-			return nil, fmt.Errorf("encode picture %d of %d: %w", i+1, len(pictures), err)
-		}
-	}
-	return images, nil
-}
-
 // combine makes one verdict of the scores over several pictures: support
 // anywhere supports; a contradiction counts only when every picture that could
-// be judged contradicts.
+// be judged contradicts. Where a score is missing yet, there is none.
 func combine(s *Statement, pictures []picture, score func(p int) inference.Score, words *words) {
 	byLabel := map[string][]int{}
 	best := map[string]float64{}
 	for p := range pictures {
 		sc := score(p)
+		if sc.Label == "" {
+			return
+		}
 		byLabel[sc.Label] = append(byLabel[sc.Label], p)
 		best[sc.Label] = max(best[sc.Label], sc.Confidence)
 	}
@@ -269,6 +327,7 @@ func firstNonEmpty(a, b string) string {
 
 // picture is one picture as the model sees it.
 type picture struct {
-	ref   ImageRef
-	image image.Image
+	ref      ImageRef
+	modality string // DICOM 0008,0060
+	image    image.Image
 }

@@ -66,6 +66,7 @@ type Node struct {
 	backlog      backlog
 	pauses       pauses
 	destinations destinations
+	judgings     judgings
 	wakers       sync.Map // queue name → chan struct{} of capacity 1
 	started      atomic.Bool
 	full         atomic.Bool // the disk, when it was last looked at

@@ -127,7 +127,7 @@ func (j *Judge) render(f frame, w pixel.Window) (picture, error) {
 		return picture{}, &errQuality{reason}
 	}
 	h := &f.object.Header
-	return picture{image: img, ref: ImageRef{SOPUID: f.object.SOPInstanceUID, SOPClassUID: f.object.SOPClassUID,
+	return picture{image: img, modality: h.Modality, ref: ImageRef{SOPUID: f.object.SOPInstanceUID, SOPClassUID: f.object.SOPClassUID,
 		SeriesUID: h.SeriesUID, SeriesNumber: h.SeriesNumber, InstanceNumber: h.InstanceNumber, Frame: f.number, Position: f.position}}, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"concord/inference"
 )
 
 // settle ends the quiet timer of a case, or sets it again when objects came
@@ -70,9 +72,14 @@ func (n *Node) judgeCase(ctx context.Context, job *Job) error {
 		return err
 	}
 	began := time.Now()
-	judgement, err := n.Judge.Judge(ctx, c.Report, objects)
+	wanted, done := n.judgings.begin(ctx, c.ID)
+	defer done()
+	judgement, err := n.Judge.Judge(wanted, c.Report, objects)
 	if err != nil {
-		if ctx.Err() != nil || job.Attempts < maxJudgeAttempts {
+		switch {
+		case ctx.Err() == nil && wanted.Err() != nil:
+			return n.stopJudging(ctx, job)
+		case ctx.Err() != nil || job.Attempts < maxJudgeAttempts || errors.Is(err, inference.ErrUnavailable):
 			return err
 		}
 		return n.failJudging(ctx, job, err)

@@ -57,7 +57,7 @@ func checks(c *config.Config) []check {
 		{"data folder " + c.DataDir, "give data_dir a folder on a local disk that the node's user may write to",
 			func(context.Context) (string, error) { return durableWrite(c.DataDir) }},
 		{"model pack " + c.Model.Pack, "the error above says which file or library is missing",
-			func(ctx context.Context) (string, error) { return tryModel(ctx, c.Model) }},
+			func(ctx context.Context) (string, error) { return tryModel(ctx, c) }},
 		{"synthetic case through a node of its own", "the message above names the step that failed",
 			func(ctx context.Context) (string, error) { return tryCase(ctx, c) }},
 	}
@@ -109,12 +109,12 @@ func durableWrite(dir string) (string, error) {
 	return fmt.Sprintf("a durable write takes %v", time.Since(began).Round(10*time.Microsecond)), nil
 }
 
-func tryModel(ctx context.Context, c config.Model) (string, error) {
+func tryModel(ctx context.Context, c *config.Config) (string, error) {
 	model, provider, err := openModel(ctx, c)
 	if err != nil {
 		return "", err
 	}
-	return model.Name() + " runs on " + provider, model.Close()
+	return model.Name() + " runs on " + provider, errors.Join(model.Warm(ctx), model.Close())
 }
 
 func tryPort(address string) (string, error) {

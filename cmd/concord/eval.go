@@ -47,7 +47,7 @@ func (e evalCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	model, _, err := openModel(ctx, c.Model)
+	model, _, err := openModel(ctx, c)
 	if err != nil {
 		return err
 	}

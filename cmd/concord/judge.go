@@ -11,6 +11,7 @@ import (
 
 	"concord/dicom"
 	"concord/hl7"
+	"concord/inference"
 	"concord/node"
 )
 
@@ -35,11 +36,11 @@ func (j judgeCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	model, _, err := openModel(ctx, c.Model)
+	model, _, err := openModel(ctx, c)
 	if err != nil {
 		return err
 	}
-	judge, err := newJudge(c, model)
+	judge, err := newJudge(c, inference.NewLive(model))
 	if err != nil {
 		return err
 	}

@@ -26,21 +26,22 @@ func (f configFlags) load() (*config.Config, error) {
 }
 
 var cli struct {
-	Serve       serveCommand       `cmd:"" help:"Run the node."`
-	Judge       judgeCommand       `cmd:"" help:"Judge one report against images from files; no server needed."`
-	Eval        evalCommand        `cmd:"" help:"Measure a model pack on pairs of picture and statement."`
-	Render      renderCommand      `cmd:"" help:"Write the picture that the model sees as PNG."`
-	Echo        echoCommand        `cmd:"" help:"C-ECHO a peer."`
-	Send        sendCommand        `cmd:"" help:"C-STORE files to a peer."`
-	HL7Send     hl7SendCommand     `cmd:"" name:"hl7-send" help:"Send an HL7 file to a destination and print the acknowledgement."`
-	Doctor      doctorCommand      `cmd:"" help:"Test the whole set-up with a synthetic case and say what to mend."`
-	Conformance conformanceCommand `cmd:"" help:"Print the DICOM conformance statement."`
-	HL7Explain  hl7ExplainCommand  `cmd:"" name:"hl7-explain" help:"Show what Concord reads in an HL7 file, and why."`
-	Pack        packCommand        `cmd:"" help:"Check a model pack."`
-	Rules       rulesCommand       `cmd:"" help:"List the rules that need no model."`
-	Deliveries  deliveriesCommand  `cmd:"" help:"List results on their way or given up, and send dead letters again."`
-	Defaults    defaultsCommand    `cmd:"" name:"config" help:"Print the default configuration with its explanation."`
-	Version     kong.VersionFlag   `help:"Print the version."`
+	Serve       serveCommand           `cmd:"" help:"Run the node."`
+	Judge       judgeCommand           `cmd:"" help:"Judge one report against images from files; no server needed."`
+	Eval        evalCommand            `cmd:"" help:"Measure a model pack on pairs of picture and statement."`
+	Render      renderCommand          `cmd:"" help:"Write the picture that the model sees as PNG."`
+	Echo        echoCommand            `cmd:"" help:"C-ECHO a peer."`
+	Send        sendCommand            `cmd:"" help:"C-STORE files to a peer."`
+	HL7Send     hl7SendCommand         `cmd:"" name:"hl7-send" help:"Send an HL7 file to a destination and print the acknowledgement."`
+	Doctor      doctorCommand          `cmd:"" help:"Test the whole set-up with a synthetic case and say what to mend."`
+	Conformance conformanceCommand     `cmd:"" help:"Print the DICOM conformance statement."`
+	HL7Explain  hl7ExplainCommand      `cmd:"" name:"hl7-explain" help:"Show what Concord reads in an HL7 file, and why."`
+	Pack        packCommand            `cmd:"" help:"Check a model pack."`
+	Inference   inferenceServerCommand `cmd:"" name:"inference-server" help:"Serve model packs to other nodes by KServe v2 gRPC."`
+	Rules       rulesCommand           `cmd:"" help:"List the rules that need no model."`
+	Deliveries  deliveriesCommand      `cmd:"" help:"List results on their way or given up, and send dead letters again."`
+	Defaults    defaultsCommand        `cmd:"" name:"config" help:"Print the default configuration with its explanation."`
+	Version     kong.VersionFlag       `help:"Print the version."`
 }
 
 // version is set by the linker (make build).

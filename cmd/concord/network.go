@@ -33,6 +33,8 @@ import (
 type Peers struct {
 	Log     *zap.Logger
 	Changed func() // called after each change, one at a time
+	// Reloaded is called with what the files say after each time that they were read again.
+	Reloaded func(*config.Config)
 
 	files  configFlags
 	now    atomic.Pointer[network]
@@ -48,7 +50,7 @@ type network struct {
 
 // newPeers begins with a configuration that files gave.
 func newPeers(c *config.Config, files configFlags, log *zap.Logger) (*Peers, error) {
-	p := &Peers{Log: log, Changed: func() {}, files: files}
+	p := &Peers{Log: log, Changed: func() {}, Reloaded: func(*config.Config) {}, files: files}
 	var err error
 	if p.loaded, err = c.Network().Digest(); err != nil {
 		return nil, err
@@ -187,9 +189,10 @@ func (p *Peers) reload() error {
 		return err
 	}
 	p.loaded = digest
-	p.Log.Info("the configuration was read again: AE title, peers, destinations and certificates take effect, its other keys at the next start",
+	p.Log.Info("the configuration was read again: AE title, peers, destinations, certificates and model packs take effect, its other keys at the next start",
 		zap.Int("peers", len(now.Peers)), zap.Int("hl7_destinations", len(now.HL7Destinations)))
 	p.Changed()
+	p.Reloaded(c)
 	return nil
 }
 

@@ -64,7 +64,7 @@ func (p packVerifyCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := p.verify(ctx, c.Model)
+	found, err := p.verify(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (p packVerifyCommand) Run(ctx context.Context) error {
 	return err
 }
 
-func (p packVerifyCommand) verify(ctx context.Context, c config.Model) (inference.Verification, error) {
-	c.Pack = p.Pack
+func (p packVerifyCommand) verify(ctx context.Context, c *config.Config) (inference.Verification, error) {
+	c.Model.Pack = p.Pack
 	model, _, err := openModel(ctx, c)
 	if err != nil {
 		return inference.Verification{}, err

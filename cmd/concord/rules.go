@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"text/tabwriter"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -19,7 +20,7 @@ import (
 
 // newJudge makes the judge that the configuration describes. Its Open is the
 // caller's to set.
-func newJudge(c *config.Config, model *inference.Model) (*node.Judge, error) {
+func newJudge(c *config.Config, model *inference.Live) (*node.Judge, error) {
 	lexicon, err := openLexicon(c.Report.Terms)
 	if err != nil {
 		return nil, err
@@ -28,7 +29,7 @@ func newJudge(c *config.Config, model *inference.Model) (*node.Judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &node.Judge{Model: model, MaxImages: c.Model.MaxImages, Lexicon: lexicon, Rules: rules,
+	return &node.Judge{Model: model, Deadline: time.Duration(c.Model.Deadline), MaxImages: c.Model.MaxImages, Lexicon: lexicon, Rules: rules,
 		AccessionStrip: hl7.Strip(c.HL7.Mapping.AccessionStrip)}, nil
 }
 

@@ -58,7 +58,11 @@ func serve(ctx context.Context, c *config.Config, files configFlags, log *zap.Lo
 		return err
 	}
 	defer trail.end(log)
-	n, err := newNode(ctx, peers, trail, index, log)
+	packs, err := openModels(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	n, err := newNode(peers, trail, packs, index, log)
 	if err != nil {
 		return err
 	}
@@ -74,7 +78,7 @@ func serve(ctx context.Context, c *config.Config, files configFlags, log *zap.Lo
 	ready(n, ports)
 	trail.ApplicationStarted()
 	defer trail.ApplicationStopped()
-	return serveOn(ctx, peers, n, trail, ports, log)
+	return serveOn(ctx, peers, n, trail, packs, ports, log)
 }
 
 // newLogger writes one JSON object a line to standard error.
@@ -84,27 +88,26 @@ func newLogger() *zap.Logger {
 	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoder), zapcore.Lock(os.Stderr), zap.InfoLevel))
 }
 
-func newNode(ctx context.Context, peers *Peers, trail *auditTrail, index *store.Store, log *zap.Logger) (*node.Node, error) {
+// judgeWorkers is how many cases are judged at once, so that their statements
+// share runs of the model and one decodes pictures while another is asked about.
+const judgeWorkers = 4
+
+func newNode(peers *Peers, trail *auditTrail, packs *models, index *store.Store, log *zap.Logger) (*node.Node, error) {
 	c := peers.current().Config
 	if err := checkHL7(c.HL7); err != nil {
 		return nil, err
 	}
-	model, provider, err := openModel(ctx, c.Model)
+	judge, err := newJudge(c, packs.live.Live)
 	if err != nil {
 		return nil, err
 	}
-	log.Info("model pack loaded", zap.String("pack", model.Name()), zap.String("digest", model.Digest()),
-		zap.String("provider", provider))
-	judge, err := newJudge(c, model)
-	if err != nil {
-		return nil, err
-	}
-	judge.Open = index.Open
+	judge.Open, judge.Shadow = index.Open, packs.shadow
 	return &node.Node{
 		Config: node.Config{
 			Quiet: time.Duration(c.Study.Quiet), Expire: time.Duration(c.Study.Expire), Shadow: c.Mode == config.ModeShadow,
 			DefaultCharset: c.HL7.DefaultCharset, Mapping: mappingOf(c.HL7.Mapping), Destinations: trail.destinations(peers, log), Site: siteOf(c),
 			Keep: time.Duration(c.Retention.Keep), HighWatermark: float64(c.Retention.HighWatermark) / 100,
+			JudgeWorkers: judgeWorkers,
 		},
 		Index: index, Objects: index, Journal: index.Journal, Log: log,
 		Judge: judge,
@@ -123,10 +126,11 @@ func siteOf(c *config.Config) node.Site {
 type listeners struct{ dicom, dicomTLS, hl7, hl7TLS, http net.Listener }
 
 // serveOn serves the open ports until ctx ends, then drains them.
-func serveOn(ctx context.Context, peers *Peers, n *node.Node, trail *auditTrail, ports listeners, log *zap.Logger) error {
+func serveOn(ctx context.Context, peers *Peers, n *node.Node, trail *auditTrail, packs *models, ports listeners, log *zap.Logger) error {
 	c := peers.current()
 	dimse := dimseServer(peers, n, trail, log)
 	peers.Changed = func() { n.SetDestinations(trail.destinations(peers, log)) }
+	peers.Reloaded = packs.reload
 	messages := &mllp.Server{MaxMessage: int(c.HL7.MaxMessage), Log: log,
 		Handle: func(ctx context.Context, p mllp.Peer, raw []byte) []byte {
 			ack := n.ReceiveMessage(ctx, p.Name, raw)
@@ -135,7 +139,7 @@ func serveOn(ctx context.Context, peers *Peers, n *node.Node, trail *auditTrail,
 		}}
 	access := accessOf(c.HTTP)
 	page := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: trail.web((&console.Console{Node: n, Title: c.DICOM.AETitle, Access: access,
-		Peers: peers.shown, ReplaceNetwork: peers.Replace, Ready: n.Ready, Metrics: trail.metrics(), Log: log}).Handler(), access, log)}
+		Peers: peers.shown, ReplaceNetwork: peers.Replace, Ready: n.Ready, Metrics: append(trail.metrics(), packs), Log: log}).Handler(), access, log)}
 
 	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
@@ -149,6 +153,7 @@ func serveOn(ctx context.Context, peers *Peers, n *node.Node, trail *auditTrail,
 		running.Go(func() { ended(failed, name, serve(l)) })
 	}
 	running.Go(func() { ended(failed, "node", n.Run(working)) })
+	running.Go(func() { packs.run(working) })
 	if peers.files.Config != "" {
 		running.Go(func() { peers.watch(ctx) })
 	}

@@ -4,7 +4,9 @@ package onnx
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,32 +21,35 @@ import (
 
 // An Engine loads graphs onto one device; New makes it.
 type Engine struct {
-	options Options
-	library string
-	gpu     int // -1: CPU
+	options  Options
+	library  string
+	provider string // cpu | cuda | tensorrt
+	gpu      int
 }
 
 // Options choose where graphs run.
 type Options struct {
-	Device  string // cpu (or empty) | cuda:N
+	Device  string // cpu (or empty) | cuda:N | tensorrt:N
 	Threads int    // of one run on the CPU; 0: one for each core
+	Memory  int64  // bytes of a GPU that one graph may take; 0: no limit
+	// Provider options of ONNX Runtime's CUDA or TensorRT provider, by its own names.
+	Provider map[string]string
 }
 
 // New loads ONNX Runtime and checks the device. A device that is not there is an error: nothing falls
 // back to the CPU.
 func New(options Options) (*Engine, error) {
-	gpu, err := parseDevice(options.Device)
-	if err != nil {
+	e := &Engine{options: options}
+	if err := e.parseDevice(); err != nil {
 		return nil, err
 	}
 	if options.Threads < 0 {
 		return nil, fmt.Errorf("onnx: threads is %d; want 0 (one for each core) or more", options.Threads)
 	}
-	path, err := loadLibrary()
-	if err != nil {
+	var err error
+	if e.library, err = loadLibrary(); err != nil {
 		return nil, err
 	}
-	e := &Engine{options, path, gpu}
 	session, err := e.sessionOptions()
 	if err != nil {
 		return nil, err
@@ -52,22 +57,31 @@ func New(options Options) (*Engine, error) {
 	return e, session.Destroy()
 }
 
-func parseDevice(device string) (gpu int, err error) {
+func (e *Engine) parseDevice() (err error) {
+	device := e.options.Device
 	if device == "" || device == "cpu" {
-		return -1, nil
+		e.provider = "cpu"
+		if len(e.options.Provider) > 0 {
+			return errors.New("onnx: provider options are for cuda:N and tensorrt:N; device is cpu")
+		}
+		return nil
 	}
-	number, ok := strings.CutPrefix(device, "cuda:")
-	gpu, err = strconv.Atoi(number)
-	if !ok || err != nil || gpu < 0 {
-		return 0, fmt.Errorf("onnx: device is %q; want cpu or cuda:N", device)
+	number := ""
+	e.provider, number, _ = strings.Cut(device, ":")
+	e.gpu, err = strconv.Atoi(number)
+	if e.provider != "cuda" && e.provider != "tensorrt" || err != nil || e.gpu < 0 {
+		return fmt.Errorf("onnx: device is %q; want cpu, cuda:N or tensorrt:N", device)
 	}
-	return gpu, nil
+	return nil
 }
 
-// Provider names what computes: CPU or CUDA:N.
+// Provider names what computes: CPU, CUDA:N or TensorRT:N.
 func (e *Engine) Provider() string {
-	if e.gpu >= 0 {
+	switch e.provider {
+	case "cuda":
 		return fmt.Sprintf("CUDA:%d", e.gpu)
+	case "tensorrt":
+		return fmt.Sprintf("TensorRT:%d", e.gpu)
 	}
 	return "CPU"
 }
@@ -91,7 +105,10 @@ func (e *Engine) sessionOptions() (*ort.SessionOptions, error) {
 		threads = runtime.NumCPU()
 	}
 	err = options.SetIntraOpNumThreads(threads)
-	if err == nil && e.gpu >= 0 {
+	if err == nil && e.provider == "tensorrt" {
+		err = e.useTensorRT(options)
+	}
+	if err == nil && e.provider != "cpu" { // CUDA takes what TensorRT cannot
 		err = e.useCUDA(options)
 	}
 	if err != nil {
@@ -101,25 +118,64 @@ func (e *Engine) sessionOptions() (*ort.SessionOptions, error) {
 	return options, nil
 }
 
+// checkProvider says what is missing where the library of a provider is.
+func (e *Engine) checkProvider(library string) error {
+	if _, err := os.Stat(filepath.Join(filepath.Dir(e.library), library)); err != nil {
+		return fmt.Errorf("onnx: device %s: the ONNX Runtime at %s is a build without it, %s is not beside it: install the GPU build there or set device to cpu",
+			e.options.Device, e.library, library)
+	}
+	return nil
+}
+
 // useCUDA appends the CUDA provider, saying what is missing where it cannot.
 func (e *Engine) useCUDA(options *ort.SessionOptions) error {
-	const provider = "libonnxruntime_providers_cuda.so"
-	if _, err := os.Stat(filepath.Join(filepath.Dir(e.library), provider)); err != nil {
-		return fmt.Errorf("onnx: device cuda:%d: the ONNX Runtime at %s is a CPU build, %s is not beside it: install the GPU build there or set device to cpu",
-			e.gpu, e.library, provider)
+	if err := e.checkProvider("libonnxruntime_providers_cuda.so"); err != nil {
+		return err
+	}
+	settings := map[string]string{"device_id": strconv.Itoa(e.gpu)}
+	if e.options.Memory > 0 {
+		settings["gpu_mem_limit"] = strconv.FormatInt(e.options.Memory, 10)
+	}
+	if e.provider == "cuda" {
+		maps.Copy(settings, e.options.Provider)
 	}
 	cuda, err := ort.NewCUDAProviderOptions()
 	if err == nil {
 		defer func() { _ = cuda.Destroy() }()
-		err = cuda.Update(map[string]string{"device_id": strconv.Itoa(e.gpu)})
+		err = cuda.Update(settings)
 	}
 	if err == nil {
 		err = options.AppendExecutionProviderCUDA(cuda)
 	}
-	if err != nil {
-		return fmt.Errorf("onnx: device cuda:%d cannot be used; check the driver, CUDA and cuDNN, or set device to cpu: %w", e.gpu, err)
+	return e.unusable(err, "the driver, CUDA and cuDNN")
+}
+
+// useTensorRT appends the TensorRT provider, saying what is missing where it cannot.
+func (e *Engine) useTensorRT(options *ort.SessionOptions) error {
+	if err := e.checkProvider("libonnxruntime_providers_tensorrt.so"); err != nil {
+		return err
 	}
-	return nil
+	settings := map[string]string{"device_id": strconv.Itoa(e.gpu)}
+	if e.options.Memory > 0 {
+		settings["trt_max_workspace_size"] = strconv.FormatInt(e.options.Memory, 10)
+	}
+	maps.Copy(settings, e.options.Provider)
+	trt, err := ort.NewTensorRTProviderOptions()
+	if err == nil {
+		defer func() { _ = trt.Destroy() }()
+		err = trt.Update(settings)
+	}
+	if err == nil {
+		err = options.AppendExecutionProviderTensorRT(trt)
+	}
+	return e.unusable(err, "the driver, CUDA, cuDNN and TensorRT")
+}
+
+func (e *Engine) unusable(err error, check string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("onnx: device %s cannot be used; check model.options, %s, or set device to cpu: %w", e.options.Device, check, err)
 }
 
 // Load makes a session of one graph.
@@ -140,10 +196,10 @@ func (e *Engine) Load(_ context.Context, file inference.File) (inference.Graph, 
 	if err != nil {
 		return nil, fmt.Errorf("not a graph that ONNX Runtime reads: %w", err)
 	}
-	if err := checkNames(file, inputs, outputs); err != nil {
+	if err := checkTensors(file, inputs, outputs); err != nil {
 		return nil, err
 	}
-	session, err := ort.NewDynamicAdvancedSessionWithONNXData(data, file.Inputs, file.Outputs, options)
+	session, err := ort.NewDynamicAdvancedSessionWithONNXData(data, names(file.Inputs), names(file.Outputs), options)
 	return newGraph(file, session, err)
 }
 
@@ -161,10 +217,10 @@ func loadFrom(file inference.File, options *ort.SessionOptions) (inference.Graph
 	if err != nil {
 		return nil, fmt.Errorf("not a graph that ONNX Runtime reads: %w", err)
 	}
-	if err := checkNames(file, inputs, outputs); err != nil {
+	if err := checkTensors(file, inputs, outputs); err != nil {
 		return nil, err
 	}
-	session, err := ort.NewDynamicAdvancedSession(file.Path, file.Inputs, file.Outputs, options)
+	session, err := ort.NewDynamicAdvancedSession(file.Path, names(file.Inputs), names(file.Outputs), options)
 	return newGraph(file, session, err)
 }
 
@@ -172,30 +228,42 @@ func newGraph(file inference.File, session *ort.DynamicAdvancedSession, err erro
 	if err != nil {
 		return nil, fmt.Errorf("ONNX Runtime refuses the graph: %w", err)
 	}
-	return &graph{session: session, inputs: file.Inputs, outputs: file.Outputs}, nil
+	return &graph{session: session, inputs: names(file.Inputs), outputs: names(file.Outputs)}, nil
 }
 
-// checkNames compares what the graph has with what the pack's contract wants.
-func checkNames(file inference.File, inputs, outputs []ort.InputOutputInfo) error {
-	if got := names(inputs); !sameNames(got, file.Inputs) {
-		return fmt.Errorf("the graph has inputs %v; want %v", got, file.Inputs)
+// checkTensors compares what the graph has with what the pack's contract wants.
+func checkTensors(file inference.File, inputs, outputs []ort.InputOutputInfo) error {
+	if len(inputs) != len(file.Inputs) {
+		return fmt.Errorf("the graph has inputs %v; want %v", inputs, names(file.Inputs))
 	}
-	for _, want := range file.Outputs {
-		if got := names(outputs); !slices.Contains(got, want) {
-			return fmt.Errorf("the graph has outputs %v; want %v", got, file.Outputs)
+	if err := checkEach("input", file.Inputs, inputs); err != nil {
+		return err
+	}
+	return checkEach("output", file.Outputs, outputs)
+}
+
+func checkEach(kind string, wanted []inference.Spec, found []ort.InputOutputInfo) error {
+	for _, want := range wanted {
+		i := slices.IndexFunc(found, func(info ort.InputOutputInfo) bool { return info.Name == want.Name })
+		if i < 0 {
+			return fmt.Errorf("the graph has no %s %s among %v", kind, want.Name, found)
+		}
+		kindOf := ort.TensorElementDataType(ort.TensorElementDataTypeFloat)
+		if want.Ints {
+			kindOf = ort.TensorElementDataTypeInt64
+		}
+		shape := found[i].Dimensions // empty where the graph does not say
+		if found[i].DataType != kindOf || len(shape) > 0 && !want.Fits(shape) {
+			return fmt.Errorf("the graph's %s %v is not of %v with shape %v: the graph does not fit the manifest", kind, &found[i], kindOf, want.Shape)
 		}
 	}
 	return nil
 }
 
-func sameNames(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
-}
-
-func names(infos []ort.InputOutputInfo) []string {
-	out := make([]string, len(infos))
-	for i, info := range infos {
-		out[i] = info.Name
+func names(specs []inference.Spec) []string {
+	out := make([]string, len(specs))
+	for i, spec := range specs {
+		out[i] = spec.Name
 	}
 	return out
 }
