@@ -68,7 +68,7 @@ func BenchmarkCommit(b *testing.B) {
 				b.StopTimer()
 				c := s.Counts()
 				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "objects/s")
-				b.ReportMetric(float64(c.FileSyncs+c.FolderSyncs)/float64(b.N), "fsyncs/object")
+				b.ReportMetric(float64(c.FileSyncs+c.FolderSyncs+c.RecordSyncs)/float64(b.N), "fsyncs/object")
 			})
 		}
 	}

@@ -6,13 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -21,89 +17,81 @@ import (
 
 const (
 	suffix = ".dcm"
-	// bufferSize bytes of an object collect before they are written: 64
-	// associations hold 8 MiB.
-	bufferSize = 128 << 10
-	// directWrite is the size from which a write goes to the file as it is:
-	// copying it would cost more than the call saves.
-	directWrite = 32 << 10
+	// headSize bytes from the start of an object stay in memory, for the scan
+	// of its header.
+	headSize = 64 << 10
+	// directFrom is the size from which an object bypasses the page cache: that
+	// spares a copy and the making of pages, and costs waiting for the disk.
+	directFrom = 64 << 10
 	// writeBack is how much of a large object may be unwritten before the
-	// kernel is asked to begin, so that Commit does not wait for all of it.
+	// kernel is asked to begin, where the page cache cannot be bypassed.
 	writeBack = 4 << 20
-	// maxTwins bounds the objects of one name in a folder.
-	maxTwins = 1000
 )
 
-var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
-
-// draft is an object being received: an open file that has no name yet, or one
-// in the incoming folder where the file system needs names.
+// draft is an object being received. It lies in memory until it outgrows that;
+// then in a file that has no name yet, or one in the incoming folder where the
+// file system needs names.
 type draft struct {
-	files    *files
-	folder   *folder
-	file     *os.File
-	temp     string // its name in the incoming folder, if it has one
-	buffer   *[bufferSize]byte
-	buffered int
-	written  int64 // bytes given to the file
-	begun    int64 // bytes the kernel was asked to write back
-	err      error // of an earlier write: the draft is spoilt
+	files   *files
+	folder  *folder
+	memory  *buffer // nil: committed or aborted
+	used    int     // bytes in memory
+	file    *os.File
+	temp    string // its name in the incoming folder, if it has one
+	direct  bool   // the file bypasses the page cache
+	written int64  // bytes given to the file; memory[headSize:used] follows them
+	begun   int64  // bytes the kernel was asked to write back
+	err     error  // of an earlier write: the draft is spoilt
 }
 
 // Create starts an object in the folder of the hour. Errors of a full disk,
 // here and in Write and Commit, wrap syscall.ENOSPC.
 func (s *Store) Create() (node.Draft, error) {
-	f := s.files
-	folder, err := f.now()
+	folder, err := s.files.now()
 	if err != nil {
 		return nil, err
 	}
-	d := &draft{files: f, folder: folder}
-	if f.nameless {
-		d.file, err = openNameless(folder.path)
-	} else if d.file, err = os.CreateTemp(f.incoming, "*.part"); err == nil {
-		d.temp = d.file.Name()
-	}
-	if err != nil {
+	d := &draft{files: s.files, folder: folder}
+	if d.memory, err = s.files.buffers.get(); err != nil {
 		return nil, fmt.Errorf("store: create object: %w", err)
 	}
-	d.buffer = buffers.Get().(*[bufferSize]byte)
 	return d, nil
 }
 
 var errDraftOver = errors.New("store: the object was committed or aborted before")
 
-// Write appends to the object.
-func (d *draft) Write(p []byte) (int, error) {
-	if err := d.usable(); err != nil {
-		return 0, err
+func (d *draft) usable() error {
+	if d.memory == nil {
+		return errDraftOver
 	}
-	if len(p) >= directWrite || d.buffered+len(p) > bufferSize {
-		if err := d.flush(); err != nil {
-			return 0, err
-		}
-	}
-	if len(p) >= directWrite {
-		return d.put(p)
-	}
-	d.buffered += copy(d.buffer[d.buffered:], p)
-	return len(p), nil
+	return d.err
 }
 
-// ReadFrom reads r to its end straight into the buffer that is written to the
+// Write appends to the object.
+func (d *draft) Write(p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		room, err := d.room()
+		if err != nil {
+			return n, err
+		}
+		m := copy(room, p[n:])
+		d.used += m
+		n += m
+	}
+	return n, d.usable()
+}
+
+// ReadFrom reads r to its end straight into the memory that is written to the
 // file.
 func (d *draft) ReadFrom(r io.Reader) (total int64, err error) {
-	if err := d.usable(); err != nil {
-		return 0, err
-	}
 	for empty := 0; empty < 100; empty++ {
-		if d.buffered == bufferSize {
-			if err := d.flush(); err != nil {
-				return total, err
-			}
+		room, err := d.room()
+		if err != nil {
+			return total, err
 		}
-		n, err := r.Read(d.buffer[d.buffered:])
-		d.buffered += n
+		n, err := r.Read(room)
+		d.used += n
 		total += int64(n)
 		if err == io.EOF {
 			return total, nil
@@ -118,65 +106,129 @@ func (d *draft) ReadFrom(r io.Reader) (total int64, err error) {
 	return total, io.ErrNoProgress
 }
 
-// ReadAt reads what was written so far.
+// room is the memory for what comes next, a byte at least.
+func (d *draft) room() ([]byte, error) {
+	if err := d.usable(); err != nil {
+		return nil, err
+	}
+	if d.used == len(d.memory) {
+		if err := d.spill(); err != nil {
+			return nil, err
+		}
+	}
+	return d.memory[d.used:], nil
+}
+
+// unwritten are the bytes that only memory holds.
+func (d *draft) unwritten() []byte {
+	if d.written == 0 {
+		return d.memory[:d.used]
+	}
+	return d.memory[headSize:d.used]
+}
+
+// spill writes what memory holds to the file. It is whole blocks while memory
+// was full each time.
+func (d *draft) spill() error {
+	if d.err = d.write(d.unwritten()); d.err != nil {
+		return d.err
+	}
+	d.used = headSize
+	return nil
+}
+
+// write appends to the file, which it makes.
+func (d *draft) write(p []byte) error {
+	if err := d.open(); err != nil {
+		return fmt.Errorf("store: create object: %w", err)
+	}
+	whole := len(p)
+	if d.direct {
+		whole &^= blockSize - 1
+	}
+	for _, part := range [][]byte{p[:whole], p[whole:]} {
+		if len(part) == 0 {
+			continue
+		}
+		if len(part)%blockSize != 0 {
+			d.cached()
+		}
+		n, err := d.file.Write(part)
+		d.written += int64(n)
+		if err != nil {
+			return fmt.Errorf("store: write object: %w", err)
+		}
+	}
+	if !d.direct && d.written-d.begun >= writeBack {
+		// Only a hint: the flush is what counts.
+		_ = unix.SyncFileRange(int(d.file.Fd()), d.begun, d.written-d.begun, unix.SYNC_FILE_RANGE_WRITE)
+		d.begun = d.written
+	}
+	return nil
+}
+
+// open makes the file.
+func (d *draft) open() (err error) {
+	if d.file != nil {
+		return nil
+	}
+	d.direct = d.files.direct && d.used >= directFrom
+	if d.files.nameless {
+		d.file, err = openNameless(d.folder.path, d.direct)
+		return err
+	}
+	d.direct = false
+	if d.file, err = os.CreateTemp(d.files.incoming, "*.part"); err == nil {
+		d.temp = d.file.Name()
+	}
+	return err
+}
+
+// cached makes the file go through the page cache from now on, as parts of
+// blocks must. The kernel keeps both ways coherent.
+func (d *draft) cached() {
+	if !d.direct {
+		return
+	}
+	d.direct = false
+	// The only flag of an open file that is set besides; where it fails, so
+	// does the write or read that follows, with its own error.
+	_, _ = unix.FcntlInt(d.file.Fd(), unix.F_SETFL, unix.O_RDWR)
+}
+
+// ReadAt reads what was written so far: the first headSize bytes, and all of a
+// small object, from memory.
 func (d *draft) ReadAt(p []byte, off int64) (int, error) {
 	if err := d.usable(); err != nil {
 		return 0, err
 	}
-	if d.written > 0 {
-		if err := d.flush(); err != nil {
-			return 0, err
+	n := 0
+	for n < len(p) {
+		m, err := d.readSome(p[n:], off+int64(n))
+		if n += m; err != nil {
+			return n, err
 		}
-		return d.file.ReadAt(p, off)
 	}
-	if off < 0 || off >= int64(d.buffered) {
+	return n, nil
+}
+
+func (d *draft) readSome(p []byte, off int64) (int, error) {
+	rest := d.unwritten()
+	switch {
+	case off < 0 || off >= d.written+int64(len(rest)):
 		return 0, io.EOF
+	case off >= d.written:
+		return copy(p, rest[off-d.written:]), nil
+	case off < headSize:
+		return copy(p, d.memory[off:headSize]), nil
 	}
-	n := copy(p, d.buffer[off:d.buffered])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
+	d.cached()
+	return d.file.ReadAt(p[:min(int64(len(p)), d.written-off)], off)
 }
 
-func (d *draft) usable() error {
-	if d.buffer == nil {
-		return errDraftOver
-	}
-	return d.err
-}
-
-func (d *draft) flush() error {
-	if d.buffered == 0 {
-		return nil
-	}
-	_, err := d.put(d.buffer[:d.buffered])
-	d.buffered = 0
-	return err
-}
-
-// put writes to the file and keeps the kernel's write-back going.
-func (d *draft) put(p []byte) (int, error) {
-	n, err := d.file.Write(p)
-	d.written += int64(n)
-	if err != nil {
-		d.err = fmt.Errorf("store: write object: %w", err)
-		return n, d.err
-	}
-	if d.written-d.begun >= writeBack {
-		// Only a hint: the sync in Commit is what counts.
-		_ = unix.SyncFileRange(int(d.file.Fd()), d.begun, d.written-d.begun, unix.SYNC_FILE_RANGE_WRITE)
-		d.begun = d.written
-	}
-	return n, nil
-}
-
-// Commit makes the bytes durable, then the name, and returns the path.
+// Commit makes the object durable and gives it its name, and returns the path.
 func (d *draft) Commit(name string) (string, error) {
 	if err := d.usable(); err != nil {
-		return "", err
-	}
-	if err := d.flush(); err != nil {
 		return "", err
 	}
 	stored, err := d.publish(fileName(name))
@@ -186,46 +238,62 @@ func (d *draft) Commit(name string) (string, error) {
 	}
 	d.files.counts.objects.Add(1)
 	d.Abort()
-	return path.Join(d.folder.name, stored), nil
+	return stored, nil
 }
 
-// publish is the commit step: the data is flushed before the file gets its
-// name, so that no name ever stands for half an object, and the name is
-// flushed before the caller may acknowledge.
+// publish is the commit step, in one of two ways.
 func (d *draft) publish(base string) (string, error) {
-	if err := unix.Fdatasync(int(d.file.Fd())); err != nil {
-		return "", fmt.Errorf("flush: %w", err)
-	}
-	d.files.counts.fileSyncs.Add(1)
-	name, err := d.link(base)
+	name, err := d.files.claim(d.folder, base)
 	if err != nil {
 		return "", err
 	}
-	return name, d.folder.syncs.do(func() error {
+	if d.file == nil && d.files.recent.ready() {
+		return name, d.journal(name)
+	}
+	defer d.files.release([]string{name})
+	if err := d.write(d.unwritten()); err != nil {
+		return "", err
+	}
+	return name, d.flush(name)
+}
+
+// flush makes file and name durable: the data before the file gets its name,
+// so that no name ever stands for half an object, and the name before the
+// caller may acknowledge.
+func (d *draft) flush(name string) error {
+	if err := unix.Fdatasync(int(d.file.Fd())); err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	d.files.counts.fileSyncs.Add(1)
+	if err := d.link(name); err != nil {
+		return err
+	}
+	return d.folder.syncs.do(func() error {
 		d.files.counts.folderSyncs.Add(1)
 		return d.folder.names.Sync()
 	})
 }
 
-// link gives the file its name, or the next free one after it.
-func (d *draft) link(base string) (string, error) {
-	for n := 1; n <= maxTwins; n++ {
-		name := base + suffix
-		if n > 1 {
-			name = base + "~" + strconv.Itoa(n) + suffix
-		}
-		if d.files.isReserved(path.Join(d.folder.name, name)) {
-			continue
-		}
-		err := d.linkAs(filepath.Join(d.folder.path, name))
-		if !errors.Is(err, fs.ErrExist) {
-			return name, err
-		}
+// journal makes the object durable by a record of it, which many objects flush
+// together, while its file is written. The file gets its name once the record
+// would bring it back.
+func (d *draft) journal(name string) error {
+	written := make(chan error, 1)
+	go func() { written <- d.write(d.unwritten()) }()
+	done, recorded := d.files.recent.record(name, d.memory[:d.used])
+	defer done()
+	if err := <-written; err != nil {
+		return err // the name stays claimed: its record may bring it back
 	}
-	return "", fmt.Errorf("%d different objects with this SOP Instance UID came within the hour; look at their sender", maxTwins)
+	defer d.files.release([]string{name})
+	if recorded != nil { // the journal finds no room, or its disk fails
+		return d.flush(name)
+	}
+	return d.link(name)
 }
 
-func (d *draft) linkAs(name string) error {
+func (d *draft) link(name string) error {
+	name = filepath.Join(d.files.dir, name)
 	if d.temp == "" {
 		return linkNameless(d.file, name)
 	}
@@ -234,12 +302,14 @@ func (d *draft) linkAs(name string) error {
 
 // Abort gives the draft up. After Commit it has nothing left to do.
 func (d *draft) Abort() {
-	if d.buffer == nil {
+	if d.memory == nil {
 		return
 	}
-	buffers.Put(d.buffer)
-	d.buffer = nil
-	d.file.Close()
+	d.files.buffers.put(d.memory)
+	d.memory = nil
+	if d.file != nil {
+		d.file.Close()
+	}
 	if d.temp != "" {
 		_ = os.Remove(d.temp) // what stays goes with the next Open
 	}

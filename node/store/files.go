@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,14 +25,17 @@ type files struct {
 	incoming string // <data dir>/incoming
 	root     *os.Root
 	nameless bool // the file system makes files without a name (O_TMPFILE) and links them later
+	direct   bool // it lets their bytes bypass the page cache (O_DIRECT)
 	index    node.Index
 	counts   *counters
+	buffers  buffers
+	recent   *recent
 
 	mu      sync.Mutex
 	current *folder
 	used    map[string]bool // names of the folders that drafts of this process may be in
 
-	reserved map[string]bool // paths of files that are being deleted
+	reserved map[string]bool // paths that objects about to be named have claimed, or of files being deleted
 }
 
 func openFiles(dataDir string, index node.Index, counts *counters) (*files, error) {
@@ -50,6 +54,10 @@ func openFiles(dataDir string, index node.Index, counts *counters) (*files, erro
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	f.nameless = linksNameless(f.incoming)
+	if file, err := openNameless(f.incoming, true); f.nameless && err == nil {
+		f.direct = true
+		file.Close()
+	}
 	return f, nil
 }
 
@@ -60,6 +68,10 @@ func (f *files) close() error {
 	if f.current != nil {
 		err = errors.Join(err, f.current.names.Close())
 	}
+	if f.recent != nil {
+		err = errors.Join(err, f.recent.journal.close())
+	}
+	f.buffers.close()
 	return err
 }
 
@@ -67,7 +79,7 @@ func (f *files) close() error {
 // later. NFS, overlay file systems of old kernels and a system without /proc
 // cannot do it.
 func linksNameless(dir string) bool {
-	file, err := openNameless(dir)
+	file, err := openNameless(dir, false)
 	if err != nil {
 		return false
 	}
@@ -80,9 +92,14 @@ func linksNameless(dir string) bool {
 }
 
 // openNameless spares the four calls with which os.OpenFile finds out that a
-// file cannot be polled.
-func openNameless(dir string) (*os.File, error) {
-	fd, err := unix.Open(dir, unix.O_RDWR|unix.O_TMPFILE|unix.O_CLOEXEC, 0o640)
+// file cannot be polled. What is written to a direct one bypasses the page
+// cache.
+func openNameless(dir string, direct bool) (*os.File, error) {
+	flags := unix.O_RDWR | unix.O_TMPFILE | unix.O_CLOEXEC
+	if direct {
+		flags |= unix.O_DIRECT
+	}
+	fd, err := unix.Open(dir, flags, 0o640)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
 	}
@@ -128,6 +145,38 @@ func (f *files) now() (*folder, error) {
 	f.used[name] = true
 	f.current = d
 	return d, nil
+}
+
+// maxTwins bounds the objects of one name in a folder.
+const maxTwins = 1000
+
+// claim finds the path for an object of a name in a folder, and keeps others
+// from getting it until it is released.
+func (f *files) claim(d *folder, base string) (string, error) {
+	for n := 1; n <= maxTwins; n++ {
+		name := base + suffix
+		if n > 1 {
+			name = base + "~" + strconv.Itoa(n) + suffix
+		}
+		if claimed, err := f.claimPath(path.Join(d.name, name)); claimed || err != nil {
+			return path.Join(d.name, name), err
+		}
+	}
+	return "", fmt.Errorf("%d different objects with this SOP Instance UID came within the hour; look at their sender", maxTwins)
+}
+
+func (f *files) claimPath(p string) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.reserved[p] {
+		return false, nil
+	}
+	err := unix.Access(filepath.Join(f.dir, p), unix.F_OK)
+	if err != unix.ENOENT {
+		return false, err
+	}
+	f.reserved[p] = true
+	return true, nil
 }
 
 // unseal makes the next start look into the folder again. A folder is sealed

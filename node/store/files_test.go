@@ -19,19 +19,33 @@ import (
 	"concord/node"
 )
 
-// eachFileSystem runs a test with files that have no name until they are
-// committed, and with the names that other file systems need.
-func eachFileSystem(t *testing.T, run func(t *testing.T, s *Store)) {
-	for _, nameless := range []bool{true, false} {
-		t.Run(fmt.Sprintf("nameless=%v", nameless), func(t *testing.T) {
+// eachWay runs a test with each way in which objects get on the disk: by
+// files that have no name until they are committed, past the page cache and
+// through it, by the names that other file systems need, and by the journal.
+func eachWay(t *testing.T, run func(t *testing.T, s *Store)) {
+	for name, choose := range map[string]func(f *files) (possible bool){
+		"direct":  func(f *files) bool { return f.direct },
+		"cached":  func(f *files) bool { f.direct = false; return f.nameless },
+		"named":   func(f *files) bool { f.nameless = false; return true },
+		"journal": func(f *files) bool { warm(t, f); return true },
+	} {
+		t.Run(name, func(t *testing.T) {
 			s := open(t, t.TempDir())
-			if nameless && !s.files.nameless {
-				t.Skip("this file system cannot link a file without a name (O_TMPFILE)")
+			if !choose(s.files) {
+				t.Skip("not on this file system")
 			}
-			s.files.nameless = nameless
 			run(t, s)
 		})
 	}
+}
+
+// warm makes the journal ready.
+func warm(t testing.TB, f *files) {
+	t.Helper()
+	if err := f.recent.journal.addSpare(); err != nil {
+		t.Fatal(err)
+	}
+	f.recent.warm.Store(true)
 }
 
 func store(t testing.TB, s *Store, name string, data []byte) string {
@@ -87,9 +101,9 @@ func random(n int) []byte {
 }
 
 func TestObjectComesBackAsItCame(t *testing.T) {
-	eachFileSystem(t, func(t *testing.T, s *Store) {
-		for _, sizes := range [][]int{{0}, {1}, {5000}, {300, bufferSize - 300}, {300, bufferSize}, {bufferSize, 1}, {100, directWrite - 1, directWrite, 7},
-			slices.Repeat([]int{16 << 10}, 40), slices.Repeat([]int{writeBack / 3}, 7)} {
+	eachWay(t, func(t *testing.T, s *Store) {
+		for _, sizes := range [][]int{{0}, {1}, {5000}, {300, bufferSize - 300}, {300, bufferSize}, {bufferSize, 1}, {directFrom}, {directFrom + 1, 7},
+			{bufferSize, bufferSize - headSize, blockSize}, slices.Repeat([]int{100 << 10}, 40), slices.Repeat([]int{writeBack / 3}, 7)} {
 			var want []byte
 			d, err := s.Create()
 			if err != nil {
@@ -119,7 +133,7 @@ func TestObjectComesBackAsItCame(t *testing.T) {
 
 func TestReadFrom(t *testing.T) {
 	s := open(t, t.TempDir())
-	for _, n := range []int{0, 1, bufferSize - 100, bufferSize, 3*bufferSize + 17} {
+	for _, n := range []int{0, 1, bufferSize - 100, bufferSize, 2*bufferSize - headSize - 100, 3*bufferSize + 17} {
 		want := random(n + 100)
 		d, err := s.Create()
 		if err != nil {
@@ -150,7 +164,7 @@ func TestReadFrom(t *testing.T) {
 }
 
 func TestAbortLeavesNothing(t *testing.T) {
-	eachFileSystem(t, func(t *testing.T, s *Store) {
+	eachWay(t, func(t *testing.T, s *Store) {
 		d, err := s.Create()
 		if err != nil {
 			t.Fatal(err)
@@ -175,7 +189,7 @@ func TestAbortLeavesNothing(t *testing.T) {
 var storedPath = regexp.MustCompile(`^\d{10}/[0-9a-z.~]+\.dcm$`)
 
 func TestHostileNames(t *testing.T) {
-	eachFileSystem(t, func(t *testing.T, s *Store) {
+	eachWay(t, func(t *testing.T, s *Store) {
 		seen := map[string]bool{}
 		for _, name := range []string{"", ".", "..", "../../etc/passwd", "/etc/passwd", "1.2/../../3", "a\x00b", "1.2.3~2", "1.2.3.dcm",
 			strings.Repeat("1", 65), strings.Repeat("../", 2000), "1..2", "01.2", "1.2.3 ", "\xff\xfe", "CON", "1.2.3"} {
@@ -188,7 +202,8 @@ func TestHostileNames(t *testing.T) {
 				t.Errorf("%s holds %q", path, got)
 			}
 		}
-		equal(t, "files", len(tree(t, filepath.Dir(s.files.dir))), len(seen)+len(tree(t, s.files.incoming))+len([]string{"lock", "db", "wal", "shm"}))
+		equal(t, "files", len(tree(t, filepath.Dir(s.files.dir))), len(seen)+len(tree(t, s.files.incoming))+
+			len(tree(t, s.files.recent.journal.dir))+len([]string{"lock", "db", "wal", "shm"}))
 	})
 }
 
@@ -226,7 +241,7 @@ func TestOpenStaysInTheStore(t *testing.T) {
 }
 
 func TestSameNameAtTheSameTime(t *testing.T) {
-	eachFileSystem(t, func(t *testing.T, s *Store) {
+	eachWay(t, func(t *testing.T, s *Store) {
 		const n = 40
 		paths := make([]string, n)
 		var writers sync.WaitGroup

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
@@ -39,6 +40,8 @@ type Journal struct {
 	log   *zap.Logger
 	calls gate
 	group groupSync
+
+	flushes atomic.Int64 // so far
 
 	mu      sync.Mutex
 	pending []*entry
@@ -119,6 +122,7 @@ func (j *Journal) write(group []*entry) error {
 	err := j.put(group)
 	if err == nil {
 		err = unix.Fdatasync(int(j.active.file.Fd()))
+		j.flushes.Add(1)
 	}
 	j.sequence += uint64(len(group))
 	if err != nil {
@@ -218,16 +222,25 @@ func (j *Journal) prepare() {
 	}
 	j.making = true
 	j.makers.Go(func() {
-		s, err := j.create(j.size)
+		if err := j.addSpare(); err != nil {
+			j.log.Warn("store: cannot prepare the next segment of the journal", zap.Error(err))
+		}
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		j.making = false
-		if err != nil {
-			j.log.Warn("store: cannot prepare the next segment of the journal", zap.Error(err))
-			return
-		}
-		j.spare = append(j.spare, s)
 	})
+}
+
+// addSpare makes a segment before it is needed.
+func (j *Journal) addSpare() error {
+	s, err := j.create(j.size)
+	if err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.spare = append(j.spare, s)
+	return nil
 }
 
 // create makes a file with a durable name, filled with zeros unless it is for

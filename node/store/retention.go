@@ -136,6 +136,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 		if err != nil || len(paths) == 0 {
 			return err
 		}
+		if err := s.files.recent.settle(); err != nil { // or the journal would bring them back
+			return fmt.Errorf("store: delete removed objects: %w", err)
+		}
 		s.files.reserve(paths)
 		if err := s.files.delete(paths); err != nil {
 			return fmt.Errorf("store: delete removed objects: %w", err)
@@ -180,12 +183,6 @@ func (f *files) release(paths []string) {
 	for _, p := range paths {
 		delete(f.reserved, p)
 	}
-}
-
-func (f *files) isReserved(path string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.reserved[path]
 }
 
 // delete returns once the files, which lie in order of their folders, cannot

@@ -11,6 +11,7 @@
 //	<dir>/concord.db, -wal, -shm     the index
 //	<dir>/journal/<number>.journal   messages whose effects the index does not hold yet
 //	<dir>/objects/<yyyymmddhh>/<SOP Instance UID>.dcm
+//	<dir>/recent/<number>.journal    objects whose files the disk may not hold yet
 //	<dir>/incoming/<random>.part     objects being received, where the file system has no nameless files
 package store
 
@@ -93,7 +94,7 @@ func Open(ctx context.Context, dir string, log *zap.Logger) (_ *Store, err error
 	if err := s.startWriter(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.Sweep(ctx); err != nil { // what a crash left of removed objects
+	if err := s.mend(ctx, dir); err != nil {
 		close(s.waiting)
 		s.writer.Wait()
 		return nil, err
@@ -101,15 +102,25 @@ func Open(ctx context.Context, dir string, log *zap.Logger) (_ *Store, err error
 	return s, nil
 }
 
+// mend does what a crash left: objects that only the journal holds for sure,
+// and removed ones whose files are still there.
+func (s *Store) mend(ctx context.Context, dir string) (err error) {
+	if s.files.recent, err = openRecent(filepath.Join(dir, "recent"), s.files, s.log); err != nil {
+		return err
+	}
+	return s.Sweep(ctx)
+}
+
 // Close waits for calls that run and gives the directory free. Drafts that are
 // open then cannot be committed any more.
 func (s *Store) Close() error {
+	settled := s.files.recent.close()
 	if !s.calls.close() {
 		return nil
 	}
 	close(s.waiting)
 	s.writer.Wait()
-	return s.release()
+	return errors.Join(settled, s.release())
 }
 
 // release closes whatever is open.

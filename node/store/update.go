@@ -289,8 +289,9 @@ type Counts struct {
 	Updates     int64 // closures run
 	Commits     int64 // transactions, one flush each where they wrote
 	Objects     int64 // objects committed
-	FileSyncs   int64 // flushes of object data
+	FileSyncs   int64 // flushes of object data; also one for many files of recent objects
 	FolderSyncs int64 // flushes of object names
+	RecordSyncs int64 // flushes of the journal of recent objects
 }
 
 type counters struct {
@@ -301,5 +302,5 @@ type counters struct {
 func (s *Store) Counts() Counts {
 	c := &s.counts
 	return Counts{Updates: c.updates.Load(), Commits: c.commits.Load(), Objects: c.objects.Load(),
-		FileSyncs: c.fileSyncs.Load(), FolderSyncs: c.folderSyncs.Load()}
+		FileSyncs: c.fileSyncs.Load(), FolderSyncs: c.folderSyncs.Load(), RecordSyncs: s.files.recent.journal.flushes.Load()}
 }

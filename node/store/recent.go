@@ -1,0 +1,214 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"concord/node"
+)
+
+const (
+	// settleAfter bytes of records have their files flushed together.
+	settleAfter = 2 * segmentSize
+	// maxUnsettled bytes of records make commits wait for that.
+	maxUnsettled = 4 * settleAfter
+	// warmAfter commits the journal's first segment is made: whoever gets a few
+	// objects needs none.
+	warmAfter = 16
+	// minFree is the room on the disk below which there is no journal: it takes
+	// up to maxUnsettled.
+	minFree = 16 * maxUnsettled
+)
+
+// recent makes small objects durable before their files are: a record of each
+// in a journal, where objects that come together share one flush, and now and
+// then one flush of the file system for all files since the last.
+type recent struct {
+	files   *files
+	log     *zap.Logger
+	journal *Journal
+
+	commits atomic.Int64 // until the journal is warm
+	warm    atomic.Bool
+	makers  sync.WaitGroup
+
+	naming    sync.RWMutex // read by commits from the record to the name of the file
+	unsettled atomic.Int64 // bytes
+	last      atomic.Uint64
+	settles   groupSync
+	settling  atomic.Bool
+	settled   uint64 // of the caller that settles
+}
+
+// openRecent brings back the objects that a crash left in the journal only.
+func openRecent(dir string, f *files, log *zap.Logger) (r *recent, err error) {
+	r = &recent{files: f, log: log}
+	err = f.index.View(context.Background(), func(t node.Tx) error {
+		r.settled, err = t.(*tx).position(objectJournal)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.journal, err = openJournal(dir, segmentSize, r.settled, log); err != nil {
+		return nil, err
+	}
+	restored := 0
+	err = r.journal.Replay(r.settled, func(sequence uint64, record []byte) error {
+		r.last.Store(sequence)
+		mended, err := f.restore(record)
+		if mended {
+			restored++
+		}
+		return err
+	})
+	if err == nil {
+		err = r.settle()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("store: bring back objects of the journal: %w", err), r.journal.close())
+	}
+	r.warm.Store(len(r.journal.spare) > 0)
+	if restored > 0 {
+		log.Info("store: the journal brought back objects whose files the disk had not kept", zap.Int("objects", restored))
+	}
+	return r, nil
+}
+
+// ready says whether the journal can take a record at once.
+func (r *recent) ready() bool {
+	if r.warm.Load() {
+		return true
+	}
+	if r.commits.Add(1) == warmAfter && r.files.free() >= minFree {
+		r.makers.Go(func() {
+			if err := r.journal.addSpare(); err != nil {
+				r.log.Warn("store: cannot make the journal of objects; each object is flushed by itself", zap.Error(err))
+				return
+			}
+			r.warm.Store(true)
+		})
+	}
+	return false
+}
+
+// record makes an object durable that is to be stored under a path. The caller
+// calls done when its file has that name, or will not get it.
+func (r *recent) record(path string, object []byte) (done func(), err error) {
+	if r.unsettled.Load() >= maxUnsettled {
+		if err := r.settle(); err != nil {
+			return func() {}, err
+		}
+	}
+	r.naming.RLock()
+	head := append(binary.LittleEndian.AppendUint16(nil, uint16(len(path))), path...)
+	if err = r.journal.Append(r.last.Store, head, object); err == nil {
+		r.unsettled.Add(int64(len(object)))
+	}
+	return r.named, err
+}
+
+func (r *recent) named() {
+	r.naming.RUnlock()
+	if r.unsettled.Load() < settleAfter || !r.settling.CompareAndSwap(false, true) {
+		return
+	}
+	r.makers.Go(func() {
+		defer r.settling.Store(false)
+		if err := r.settle(); err != nil {
+			r.log.Error("store: cannot flush the files of objects; the journal keeps them", zap.Error(err))
+		}
+	})
+}
+
+// settle flushes the files of the objects so far and gives up their records.
+func (r *recent) settle() error { return r.settles.do(r.flush) }
+
+func (r *recent) flush() error {
+	r.naming.Lock()
+	last, size := r.last.Load(), r.unsettled.Load()
+	r.naming.Unlock()
+	if last <= r.settled {
+		return nil
+	}
+	if err := r.files.flush(); err != nil {
+		return err
+	}
+	err := r.files.index.Update(context.Background(), func(t node.Tx) error { return t.(*tx).setPosition(objectJournal, last) })
+	if err != nil {
+		return err
+	}
+	r.journal.Release(last)
+	r.unsettled.Add(-size)
+	r.settled = last
+	return nil
+}
+
+// close settles what there is.
+func (r *recent) close() error {
+	r.makers.Wait()
+	return errors.Join(r.settle(), r.journal.close())
+}
+
+// free is the room on the disk in bytes, 0 if that cannot be told.
+func (f *files) free() int64 {
+	var st unix.Statfs_t
+	if unix.Statfs(f.dir, &st) != nil {
+		return 0
+	}
+	return int64(st.Bavail) * st.Bsize
+}
+
+// flush makes all files and their names durable.
+func (f *files) flush() error {
+	d, err := os.Open(f.dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	f.counts.fileSyncs.Add(1)
+	return unix.Syncfs(int(d.Fd()))
+}
+
+// restore writes the file of a record unless it is there. Neither its name nor
+// its bytes are durable before flush.
+func (f *files) restore(record []byte) (mended bool, err error) {
+	if len(record) < 2 || len(record) < 2+int(binary.LittleEndian.Uint16(record)) {
+		return false, errors.New("a record of an object is too short")
+	}
+	end := 2 + int(binary.LittleEndian.Uint16(record))
+	path, object := string(record[2:end]), record[end:]
+	if !filepath.IsLocal(path) {
+		return false, errors.New("a record of an object has no path of the store")
+	}
+	if there, err := f.root.ReadFile(path); err == nil && bytes.Equal(there, object) {
+		return false, nil
+	}
+	if err := f.root.Mkdir(filepath.Dir(path), 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+		return false, err
+	}
+	temp := filepath.Join(f.incoming, filepath.Base(path))
+	if err := os.WriteFile(temp, object, 0o640); err != nil {
+		return false, err
+	}
+	file, err := os.Open(temp)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	if err := unix.Fdatasync(int(file.Fd())); err != nil { // before it replaces the name
+		return false, err
+	}
+	return true, os.Rename(temp, filepath.Join(f.dir, path))
+}

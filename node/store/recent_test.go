@@ -1,0 +1,131 @@
+package store
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+)
+
+// crashed opens what a power cut would leave of a store: the files at their
+// paths as damage makes them, the journal and the index.
+func crashed(t *testing.T, s *Store, damage func(path string)) *Store {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Dir(s.files.dir))); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range tree(t, filepath.Join(dir, "objects")) {
+		damage(filepath.Join(dir, "objects", path))
+	}
+	return open(t, dir)
+}
+
+func TestJournalBringsObjectsBack(t *testing.T) {
+	for name, damage := range map[string]func(path string) error{
+		"kept":      func(string) error { return nil },
+		"gone":      os.Remove,
+		"empty":     func(path string) error { return os.Truncate(path, 0) },
+		"damaged":   func(path string) error { return os.WriteFile(path, make([]byte, 5000), 0o640) },
+		"no folder": func(path string) error { return os.RemoveAll(filepath.Dir(path)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, t.TempDir())
+			warm(t, s.files)
+			want := map[string][]byte{}
+			for i, n := range []int{0, 1, 5000, directFrom, 300_000, bufferSize} {
+				data := random(n)
+				want[store(t, s, "1."+strconv.Itoa(i), data)] = data
+			}
+			twin := random(100)
+			want[store(t, s, "1.2", twin)] = twin
+			again := crashed(t, s, func(path string) {
+				if err := damage(path); err != nil {
+					t.Fatal(err)
+				}
+			})
+			for path, data := range want {
+				equal(t, path, load(t, again, path), data)
+			}
+			equal(t, "files", len(tree(t, again.files.dir)), len(want))
+			equal(t, "unindexed", len(unindexed(t, again)), len(want))
+		})
+	}
+}
+
+func TestSettledObjectsStayAway(t *testing.T) {
+	s := open(t, t.TempDir())
+	warm(t, s.files)
+	removed := store(t, s, "1.1", random(10))
+	if err := s.files.recent.settle(); err != nil {
+		t.Fatal(err)
+	}
+	kept := store(t, s, "1.2", random(10))
+	again := crashed(t, s, func(path string) { os.Remove(path) })
+	equal(t, "brought back", tree(t, again.files.dir), []string{kept})
+	if f, err := again.Open(removed); err == nil {
+		f.Close()
+		t.Error("a removed object came back")
+	}
+}
+
+func TestRecentObjectsShareFlushes(t *testing.T) {
+	s := open(t, t.TempDir())
+	warm(t, s.files)
+	before := s.Counts()
+	const n = 400
+	var writers sync.WaitGroup
+	for w := range 8 {
+		writers.Go(func() {
+			for i := range n / 8 {
+				store(t, s, "1."+strconv.Itoa(w)+"."+strconv.Itoa(i), random(100))
+			}
+		})
+	}
+	writers.Wait()
+	after := s.Counts()
+	if flushes := after.RecordSyncs - before.RecordSyncs; flushes > n || flushes == 0 {
+		t.Errorf("%d flushes of the journal for %d objects", flushes, n)
+	}
+	equal(t, "flushes of files and folders", after.FileSyncs+after.FolderSyncs, before.FileSyncs+before.FolderSyncs)
+}
+
+func TestACleanEndLeavesNothingToBringBack(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	warm(t, s.files)
+	path := store(t, s, "1.1", random(10))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "objects", path)); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	equal(t, "files", len(tree(t, s.files.dir)), 0)
+	if !s.files.recent.ready() {
+		t.Error("the journal of the last run is not used again")
+	}
+}
+
+func TestManyRecentObjectsAreSettled(t *testing.T) {
+	s := open(t, t.TempDir())
+	warm(t, s.files)
+	for i := range 2 * settleAfter / bufferSize {
+		store(t, s, strconv.Itoa(i), make([]byte, bufferSize))
+	}
+	s.files.recent.makers.Wait()
+	if n := s.files.recent.unsettled.Load(); n >= settleAfter+bufferSize {
+		t.Errorf("%d bytes are in the journal alone", n)
+	}
+}
+
+func TestDamagedRecords(t *testing.T) {
+	s := open(t, t.TempDir())
+	for _, record := range []string{"", "\x01", "\x05\x00ab", "\x0c\x00../../escape", "\x04\x00/etc"} {
+		if _, err := s.files.restore([]byte(record)); err == nil {
+			t.Errorf("restored %q", record)
+		}
+	}
+}
