@@ -131,11 +131,13 @@ type Peer struct {
 
 // Policy says which results a receiver gets, and when.
 type Policy struct {
-	Send            string `yaml:"send"`             // SendAlways (if empty) or SendFlagged
-	MinSeverity     string `yaml:"min_severity"`     // of SendFlagged: info (if empty), warning or critical
-	HoldPreliminary bool   `yaml:"hold_preliminary"` // nothing for reports that are not final
-	PerMinute       int    `yaml:"per_minute"`       // at most; 0: no limit
-	Hours           Hours  `yaml:"hours"`            // time of day, local; empty: always
+	Send            string   `yaml:"send"`             // SendAlways (if empty) or SendFlagged
+	MinSeverity     string   `yaml:"min_severity"`     // of SendFlagged: info (if empty), warning or critical
+	MaxFalseAlerts  Percent  `yaml:"max_false_alerts"` // among reports; 0%: no limit
+	Language        Language `yaml:"language"`         // of results; empty: site.language
+	HoldPreliminary bool     `yaml:"hold_preliminary"` // nothing for reports that are not final
+	PerMinute       int      `yaml:"per_minute"`       // at most; 0: no limit
+	Hours           Hours    `yaml:"hours"`            // time of day, local; empty: always
 }
 
 // The choices of Policy.Send.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -57,6 +58,11 @@ func (n Network) Digest() (string, error) {
 	text, err := n.JSON()
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:]), err
+}
+
+// MarshalYAML writes the share as UnmarshalYAML reads it.
+func (p Percent) MarshalYAML() (any, error) {
+	return strconv.FormatFloat(float64(p), 'f', -1, 64) + "%", nil
 }
 
 // MarshalYAML writes the span as UnmarshalYAML reads it.

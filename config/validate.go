@@ -22,6 +22,7 @@ const (
 	minHL7Message   = 64 << 10
 	maxHL7Message   = 1 << 30
 	maxPerMinute    = 100_000
+	minFalseAlerts  = 0.1 // percent: its budget spans a thousand reports
 	minAuditSpool   = 1 << 20
 	maxAuditSpool   = 1 << 40
 	maxAETitle      = 16 // PS3.5 6.2, value representation AE
@@ -173,6 +174,10 @@ func (k *checker) checkDestinations(destinations []Destination, names []string) 
 func (k *checker) policy(key string, p Policy) {
 	k.oneOf(key+".send", p.Send, "", SendAlways, SendFlagged)
 	k.oneOf(key+".min_severity", p.MinSeverity, "", "info", "warning", "critical")
+	if p.MaxFalseAlerts > 0 && p.MaxFalseAlerts < minFalseAlerts {
+		k.fail(key+".max_false_alerts", "is below %v%%; write 0.1%% (one in a thousand reports) or more", minFalseAlerts)
+	}
+	k.oneOf(key+".language", string(p.Language), "", string(LanguageReport), string(LanguageEnglish), string(LanguageChinese))
 	k.between(key+".per_minute", p.PerMinute, 0, maxPerMinute)
 }
 

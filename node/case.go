@@ -244,11 +244,15 @@ func (c *Case) MarshalJSON() ([]byte, error) {
 		Flags      []Flag      `json:"flags"`
 		Candidates []Candidate `json:"candidates,omitempty"`
 		Pack       string      `json:"pack,omitempty"`
+		Dismissed  *time.Time  `json:"dismissed_at,omitempty"`
 		CreatedAt  time.Time   `json:"created_at"`
 		UpdatedAt  time.Time   `json:"updated_at"`
 	}{ID: c.ID, Revision: c.Revision, State: c.State, Reason: c.Reason, StudyUID: c.StudyUID,
 		Accession: c.Accession, Modality: c.Modality, Statements: orEmpty(c.Statements), Flags: orEmpty(c.Flags), Candidates: c.Candidates, Pack: c.Pack,
 		CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt}
+	if !c.DismissedAt.IsZero() {
+		view.Dismissed = &c.DismissedAt
+	}
 	if c.Report != nil {
 		view.Report = &reportView{ControlID: c.Report.ControlID, Status: c.Report.Status, Author: c.Report.Author.Name}
 	}

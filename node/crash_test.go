@@ -241,9 +241,10 @@ func TestDeathDuringRemoval(t *testing.T) {
 				defer stop()
 				h.until("the images go", func() bool { return !h.has(i.uid) })
 				h.wait(node.Done)
-				if files, _ := filepath.Glob(filepath.Join(dir, "objects", "*", "*")); len(files) > 0 {
-					t.Errorf("files are left over: %v", files)
-				}
+				h.until("the files go, too", func() bool {
+					files, _ := filepath.Glob(filepath.Join(dir, "objects", "*", "*"))
+					return len(files) == 0
+				})
 			})
 		}
 	}

@@ -51,6 +51,31 @@ func (n *Node) ChooseStudy(ctx context.Context, caseID int64, studyUID, by strin
 	})
 }
 
+// maxDismissal bounds the reason of a dismissal, in bytes.
+const maxDismissal = 1 << 10
+
+// Dismiss gives up a failed case because a person says why: it stays failed,
+// and its images may go as those of any finished case.
+func (n *Node) Dismiss(ctx context.Context, caseID int64, why, by string) error {
+	if why == "" || len(why) > maxDismissal {
+		return &InputError{fmt.Sprintf("give a reason of 1 to %d bytes", maxDismissal)}
+	}
+	return n.Index.Update(ctx, func(tx Tx) error {
+		c, err := findCase(tx, caseID)
+		if err != nil {
+			return err
+		}
+		if c.State != Failed || !c.DismissedAt.IsZero() {
+			return &InputError{"only a case that failed can be dismissed, and only once"}
+		}
+		now := time.Now()
+		if _, err := tx.Dismiss(c.ID, now); err != nil {
+			return err
+		}
+		return tx.AddEvent(c.ID, CaseEvent{At: now, Event: "dismissed: " + why, By: by})
+	})
+}
+
 // decide applies what a person decided to a stored case.
 func decide(tx Tx, c *Case, e Event, by string, now time.Time) error {
 	if err := c.Apply(e); err != nil {

@@ -50,6 +50,8 @@ type Destination struct {
 
 	When            When     // Always if empty
 	MinSeverity     Severity // of When Flagged; Info if empty
+	MaxFalseAlerts  float64  // false alerts in one report at most, on average: 0.02 are two in a hundred; 0: no limit
+	Language        string   // of results: en, zh or ReportLanguage; empty: the site's
 	HoldPreliminary bool     // nothing goes out for a preliminary report
 	PerMinute       int      // results at most; 0: no limit
 	Window          Window   // time of day in which results go out
@@ -57,6 +59,9 @@ type Destination struct {
 	HL7Version string // of ORU messages: 2.5.1, 2.4 or 2.3.1
 	HL7Status  string // OBR-25 and OBX-11 of ORU messages
 }
+
+// ReportLanguage gives a destination each result in the language of its report.
+const ReportLanguage = "report"
 
 // Sender hands one result to a peer and returns when the peer has taken it.
 // The detail is the peer's answer in its own terms. Where the peer took another

@@ -45,11 +45,11 @@ func midnight(t time.Time) time.Time {
 	return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, t.Location())
 }
 
+// holds says whether a destination gets nothing for now: the report is not final.
+func (d *Destination) holds(c *Case) bool { return c.Report.Status == "P" && d.HoldPreliminary }
+
 // wants says whether a destination gets the result of a judged case.
 func (d *Destination) wants(c *Case) bool {
-	if c.Report.Status == "P" && d.HoldPreliminary {
-		return false
-	}
 	if d.When != Flagged {
 		return true
 	}

@@ -14,6 +14,7 @@ var States = []State{WaitingReport, WaitingImages, Ambiguous, Settling, Ready, J
 type CaseView struct {
 	*Case
 	Deliveries []Delivery
+	Held       []HeldFlag // flags that destinations did not get
 	Timeline   []CaseEvent
 }
 
@@ -25,8 +26,9 @@ func (v *CaseView) MarshalJSON() ([]byte, error) {
 	}
 	added, err := json.Marshal(struct {
 		Deliveries []Delivery  `json:"deliveries"`
+		Held       []HeldFlag  `json:"held,omitempty"`
 		Timeline   []CaseEvent `json:"timeline"`
-	}{orEmpty(v.Deliveries), orEmpty(v.Timeline)})
+	}{orEmpty(v.Deliveries), v.Held, orEmpty(v.Timeline)})
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +85,13 @@ func viewsOf(tx Tx, cases []*Case) ([]*CaseView, error) {
 	}
 	for _, d := range deliveries {
 		byID[d.CaseID].Deliveries = append(byID[d.CaseID].Deliveries, d)
+	}
+	alerts, err := tx.CaseAlerts(ids...)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range alerts {
+		byID[a.CaseID].Held = append(byID[a.CaseID].Held, a.heldFlags()...)
 	}
 	timelines, err := tx.Timelines(ids...)
 	for id, timeline := range timelines {

@@ -18,45 +18,91 @@ import (
 
 const manufacturer = "Concord Project"
 
+// outcome is what becomes of a judged case: its deliveries, and which flags the
+// destinations with a budget get.
+type outcome struct {
+	deliveries []Delivery
+	alerts     []Alerts
+}
+
 // results makes the deliveries of a judged case: one for each destination.
 // Each is encoded once; a retry sends the same bytes.
-func (n *Node) results(ctx context.Context, c *Case, j *Judgement, objects []Object) ([]Delivery, error) {
+func (n *Node) results(ctx context.Context, c *Case, j *Judgement, objects []Object) (out outcome, err error) {
 	if n.Config.Shadow || len(objects) == 0 {
-		return nil, nil
+		return out, nil
 	}
-	predecessor, err := n.predecessor(ctx, c)
+	if out.alerts, err = n.weigh(ctx, c); err != nil {
+		return out, err
+	}
+	priors, err := n.priorDocuments(ctx, c)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	r := &result{site: n.Config.Site, c: c, objects: objects, at: time.Now(), words: n.wordsFor(j), corrects: predecessor != nil}
-	document := r.document(predecessor)
-	payload, err := sr.Encode(document)
-	if err != nil {
-		return nil, fmt.Errorf("write the Structured Report: %w", err)
-	}
-	var out []Delivery
+	payloads, named := map[string][]byte{}, "" // by SOP Instance UID; the document that messages name
+	now := time.Now()
 	for _, d := range n.Destinations() {
-		if !d.wants(c) {
+		r := n.resultFor(&d, c, j, objects, alertsFor(out.alerts, d.Name).held())
+		if d.holds(c) || !d.wants(r.c) {
 			continue
 		}
-		delivery := Delivery{Destination: d.Name, Kind: d.Kind, UID: document.SOPInstanceUID, Payload: payload}
+		r.at, r.corrects = now, len(priors) > 0
+		document := r.document(priorFor(priors, d.Name))
+		delivery := Delivery{Destination: d.Name, Kind: d.Kind, UID: document.SOPInstanceUID}
 		if d.Kind == ORU {
 			delivery.UID = r.controlID(d.Name)
-			if delivery.Payload, err = r.message(d, document.SOPInstanceUID); err != nil {
-				return nil, fmt.Errorf("write the ORU for %s: %w", d.Name, err)
+			if delivery.Payload, err = r.message(d, cmp.Or(named, document.SOPInstanceUID)); err != nil {
+				return out, fmt.Errorf("write the ORU for %s: %w", d.Name, err)
 			}
+		} else if delivery.Payload, err = encoded(payloads, document); err != nil {
+			return out, err
 		}
-		out = append(out, delivery)
+		if d.Kind == SR {
+			named = cmp.Or(named, delivery.UID)
+		}
+		out.deliveries = append(out.deliveries, delivery)
 	}
 	return out, nil
 }
 
-func (n *Node) wordsFor(j *Judgement) *words {
-	return wordsIn(cmp.Or(n.Config.Site.Language, j.Language))
+// encoded writes a document once for all who get it.
+func encoded(payloads map[string][]byte, document *sr.Document) ([]byte, error) {
+	payload := payloads[document.SOPInstanceUID]
+	if payload == nil {
+		var err error
+		if payload, err = sr.Encode(document); err != nil {
+			return nil, fmt.Errorf("write the Structured Report: %w", err)
+		}
+		payloads[document.SOPInstanceUID] = payload
+	}
+	return payload, nil
 }
 
-// predecessor finds the Structured Report that the case's one supersedes.
-func (n *Node) predecessor(ctx context.Context, c *Case) (prior *Delivery, err error) {
+// resultFor is a case as a destination gets it: in its language, and without
+// the flags that are held back from it.
+func (n *Node) resultFor(d *Destination, c *Case, j *Judgement, objects []Object, held []Alert) *result {
+	usual := cmp.Or(n.Config.Site.Language, j.Language)
+	language := cmp.Or(d.Language, usual)
+	if language == ReportLanguage {
+		language = j.Language
+	}
+	words := wordsIn(language)
+	r := &result{site: n.Config.Site, c: c, objects: objects, words: words}
+	if words.language != j.Language {
+		r.c = n.inLanguage(words.language, c, objects)
+	}
+	if words.language != usual {
+		r.variant = " " + words.language
+	}
+	for _, a := range held {
+		r.variant += fmt.Sprintf(" -%s/%d", a.Rule, a.Statement)
+	}
+	r.c = r.c.without(held, words)
+	return r
+}
+
+// priorDocuments are the Structured Reports that the case's supersede: those of
+// the newest earlier revision that has any.
+func (n *Node) priorDocuments(ctx context.Context, c *Case) (documents []Delivery, err error) {
 	if c.Revision == 1 {
 		return nil, nil
 	}
@@ -65,26 +111,46 @@ func (n *Node) predecessor(ctx context.Context, c *Case) (prior *Delivery, err e
 		if err != nil {
 			return err
 		}
-		newest := 0
+		slices.SortFunc(cases, func(a, b *Case) int { return cmp.Compare(b.Revision, a.Revision) })
 		for _, old := range cases {
-			if old.StudyUID != c.StudyUID || old.Revision >= c.Revision || old.Revision <= newest {
+			if old.StudyUID != c.StudyUID || old.Revision >= c.Revision {
 				continue
 			}
-			deliveries, err := tx.CaseDeliveries(old.ID)
-			if err != nil {
+			if documents, err = documentsOf(tx, old.ID); err != nil || len(documents) > 0 {
 				return err
 			}
-			i := slices.IndexFunc(deliveries, func(d Delivery) bool { return d.Kind == SR })
-			if i >= 0 {
-				prior, newest = &deliveries[i], old.Revision
-			}
 		}
-		if prior != nil {
-			prior, err = tx.Delivery(prior.ID)
-		}
-		return err
+		return nil
 	})
-	return prior, err
+	return documents, err
+}
+
+// documentsOf are the Structured Reports of a case.
+func documentsOf(tx Tx, caseID int64) (documents []Delivery, err error) {
+	deliveries, err := tx.CaseDeliveries(caseID)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range deliveries {
+		if d.Kind != SR {
+			continue
+		}
+		whole, err := tx.Delivery(d.ID)
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, *whole)
+	}
+	return documents, nil
+}
+
+// priorFor is the document that a destination has, or the first where it has
+// none; nil where there is none.
+func priorFor(documents []Delivery, destination string) *Delivery {
+	if len(documents) == 0 {
+		return nil
+	}
+	return &documents[max(0, slices.IndexFunc(documents, func(d Delivery) bool { return d.Destination == destination }))]
 }
 
 // classOf is the SOP class of a Structured Report as it was sent.
@@ -104,13 +170,14 @@ type result struct {
 	at      time.Time
 	words   *words
 
-	corrects  bool // an earlier revision's result may be at the destinations
-	withdraws bool // the report was withdrawn
+	variant   string // what this destination gets otherwise than others
+	corrects  bool   // an earlier revision's result may be at the destinations
+	withdraws bool   // the report was withdrawn
 }
 
 // pipeline identifies what came to the verdicts; another pipeline is another
 // Structured Report.
-func (r *result) pipeline() string { return r.site.Version + " " + r.c.Pack }
+func (r *result) pipeline() string { return r.site.Version + " " + r.c.Pack + r.variant }
 
 func (r *result) seriesUID() string {
 	return sr.SeriesUID(r.site.Name, r.c.StudyUID, r.c.ReportKey)

@@ -70,12 +70,18 @@ func (n *Node) withdrawResults(tx Tx, c *Case, now time.Time) error {
 		}
 		objects = []Object{*removed}
 	}
-	r := &result{site: n.Config.Site, c: c, objects: objects, at: now, words: wordsIn(n.Config.Site.Language), withdraws: true}
+	decided, err := tx.CaseAlerts(c.ID)
+	if err != nil {
+		return err
+	}
+	judged := &Judgement{Language: n.Judge.read(c.Report).Language}
 	for _, d := range sent {
 		to := n.destination(d.Destination)
 		if d.Kind != ORU || to == nil {
 			continue
 		}
+		r := n.resultFor(to, c, judged, objects, alertsFor(decided, d.Destination).held())
+		r.at, r.withdraws = now, true
 		withdrawal := Delivery{Destination: d.Destination, Kind: ORU, UID: r.controlID(d.Destination)}
 		if withdrawal.Payload, err = r.message(*to, r.documentUID()); err != nil {
 			return err

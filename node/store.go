@@ -79,6 +79,7 @@ type Tx interface {
 	OrderTx
 	JournalTx
 	RetentionTx
+	AlertTx
 }
 
 // ObjectTx indexes objects, studies and messages.

@@ -90,13 +90,13 @@ func (n *Node) judgeCase(ctx context.Context, job *Job) error {
 	}
 	c.Statements, c.Flags, c.Pack = judgement.Statements, judgement.Flags, judgement.Pack
 	c.Fingerprint = judgement.Fingerprint
-	deliveries, err := n.results(ctx, c, judgement, objects)
+	results, err := n.results(ctx, c, judgement, objects)
 	if err != nil {
 		return n.failJudging(ctx, job, err)
 	}
 	n.Log.Info("case judged", zap.Int64("case", c.ID), zap.Int("statements", len(c.Statements)),
 		zap.Int("flags", len(c.Flags)), zap.Duration("took", time.Since(began)))
-	return n.finishJudging(ctx, job, c, deliveries)
+	return n.finishJudging(ctx, job, c, results)
 }
 
 // flagCopy adds a flag when another patient's report has the same text.
@@ -144,7 +144,7 @@ func (n *Node) startJudging(ctx context.Context, job *Job) (c *Case, objects []O
 
 // finishJudging stores the verdicts with the deliveries they call for. When
 // the case moved on meanwhile the judgement is dropped.
-func (n *Node) finishJudging(ctx context.Context, job *Job, judged *Case, deliveries []Delivery) error {
+func (n *Node) finishJudging(ctx context.Context, job *Job, judged *Case, results outcome) error {
 	err := n.Index.Update(ctx, func(tx Tx) error {
 		now := time.Now()
 		c, err := tx.Case(job.CaseID)
@@ -159,7 +159,10 @@ func (n *Node) finishJudging(ctx context.Context, job *Job, judged *Case, delive
 		if err := n.move(tx, c, JudgeFinished, now); err != nil {
 			return err
 		}
-		if err := n.queueResults(tx, c, deliveries, now); err != nil {
+		if err := recordAlerts(tx, results.alerts, now); err != nil {
+			return err
+		}
+		if err := n.queueResults(tx, c, results.deliveries, now); err != nil {
 			return err
 		}
 		return tx.FinishJob(job.ID)

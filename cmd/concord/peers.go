@@ -52,6 +52,13 @@ func (n *network) messenger(d config.Destination) *mllp.Client {
 
 func withPolicy(d node.Destination, p config.Policy) node.Destination {
 	d.When, d.MinSeverity = node.When(p.Send), node.Severity(p.MinSeverity)
+	d.MaxFalseAlerts = float64(p.MaxFalseAlerts) / 100
+	switch p.Language {
+	case config.LanguageEnglish, config.LanguageChinese:
+		d.Language = string(p.Language)
+	case config.LanguageReport:
+		d.Language = node.ReportLanguage
+	}
 	d.HoldPreliminary, d.PerMinute, d.Window = p.HoldPreliminary, p.PerMinute, node.Window(p.Hours)
 	return d
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"concord/node"
 )
@@ -36,6 +37,24 @@ func (c *Console) chooseStudy(r *http.Request) (any, error) {
 		return nil, &httpError{http.StatusBadRequest, "study_uid is empty"}
 	}
 	if err := c.Node.ChooseStudy(r.Context(), id, body.StudyUID, c.Access.User(r)); err != nil {
+		return nil, conflict(err)
+	}
+	return c.findCase(r)
+}
+
+// dismiss gives up a failed case; the answer is the case as it is then.
+func (c *Console) dismiss(r *http.Request) (any, error) {
+	id, err := number("a case ID", r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	var body struct {
+		Reason string `json:"reason"`
+	}
+	if err := readJSON(r, &body); err != nil {
+		return nil, err
+	}
+	if err := c.Node.Dismiss(r.Context(), id, strings.TrimSpace(body.Reason), c.Access.User(r)); err != nil {
 		return nil, conflict(err)
 	}
 	return c.findCase(r)
@@ -95,8 +114,27 @@ func (c *Console) resend(r *http.Request) (any, error) {
 	return caseDelivery{*queued, queued.CaseID}, nil
 }
 
-func (c *Console) destinations(*http.Request) (any, error) {
-	return map[string]any{"destinations": c.Node.DestinationStatuses()}, nil
+// destinationStatus is a destination with its budget of false alerts.
+type destinationStatus struct {
+	node.DestinationStatus
+	Budget *node.BudgetStatus `json:"budget,omitempty"`
+}
+
+func (c *Console) destinations(r *http.Request) (any, error) {
+	list, err := c.destinationStatuses(r.Context())
+	return map[string]any{"destinations": list}, err
+}
+
+func (c *Console) destinationStatuses(ctx context.Context) ([]destinationStatus, error) {
+	list := []destinationStatus{}
+	for _, d := range c.Node.DestinationStatuses() {
+		budget, err := c.Node.Budget(ctx, d.Name)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, destinationStatus{d, budget})
+	}
+	return list, nil
 }
 
 // switchDestination pauses or resumes; the answer is all destinations.

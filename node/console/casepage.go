@@ -75,8 +75,9 @@ func (c *Console) casePage(r *http.Request) (any, error) {
 	}
 	return map[string]any{"Case": view, "Statements": statements, "Blocks": blocksOf(view.Case, statements), "Feedback": feedback,
 		"Flags": flagsOf(view.Case, feedback), "Pictures": pictures, "JudgedOn": judgedOn, "Candidates": candidates,
-		"CanJudge":  view.Accepts(node.Forced),
-		"CanChoose": view.Report != nil && view.Accepts(node.StudyChosen)}, nil
+		"CanJudge":   view.Accepts(node.Forced),
+		"CanDismiss": view.State == node.Failed && view.DismissedAt.IsZero(),
+		"CanChoose":  view.Report != nil && view.Accepts(node.StudyChosen)}, nil
 }
 
 func statementsOf(c *node.Case, feedback []node.Feedback) []*statementView {

@@ -70,6 +70,7 @@ func (c *Console) routeAPI(mux *http.ServeMux) {
 		"POST /api/v1/cases/{id}/feedback":          c.addFeedback,
 		"POST /api/v1/cases/{id}/judge":             c.judgeNow,
 		"POST /api/v1/cases/{id}/study":             c.chooseStudy,
+		"POST /api/v1/cases/{id}/dismiss":           c.dismiss,
 		"GET /api/v1/deliveries":                    c.deliveries,
 		"POST /api/v1/deliveries/{id}/resend":       c.resend,
 		"GET /api/v1/destinations":                  c.destinations,

@@ -31,6 +31,7 @@ var pages = func() map[string]*template.Template {
 			"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 			"more":    func(n, shown int) int { return n - shown },
 			"day":     func(t time.Time) string { return t.Format("2006-01-02") },
+			"tenths":  func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) },
 			"percent": func(f float64) int { return int(f*100 + 0.5) },
 			"form":    func(api string, fields ...any) map[string]any { return pairsOf(append(fields, "API", api)) },
 		}).ParseFS(pageFiles, "page/*.html"))
@@ -191,7 +192,7 @@ func urgency(c *node.Case) (worst int) {
 
 // destinationView is a destination with what is on its way to it.
 type destinationView struct {
-	node.DestinationStatus
+	destinationStatus
 	Waiting, Retrying, Dead int
 }
 
@@ -209,8 +210,12 @@ func (c *Console) destinationsPage(r *http.Request) (any, error) {
 		lists[state] = list
 		full = full || len(list) == shownDeliveries
 	}
+	statuses, err := c.destinationStatuses(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	var views []destinationView
-	for _, d := range c.Node.DestinationStatuses() {
+	for _, d := range statuses {
 		to := func(state node.DeliveryState) (n int) {
 			for _, delivery := range lists[state] {
 				if delivery.Destination == d.Name {

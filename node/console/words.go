@@ -73,6 +73,8 @@ var lines = []struct {
 	{regexp.MustCompile(`^(.+) → (.+)$`), "%s → %s"}, // an event and the state it led to
 	{regexp.MustCompile(`^(sr|oru) to (\S+): (\w+), (.*)$`), "%s to %s: %s, %s"},
 	{regexp.MustCompile(`^feedback on statement (\d+): (\w+)$`), "feedback on statement %s: %s"},
+	{regexp.MustCompile(`^held back from (\S+): (\S+) on statement (\d+), doubt (\d+) %: (.*)$`), "held back from %s: %s on statement %s, doubt %s %%: %s"},
+	{regexp.MustCompile(`^dismissed: (.*)$`), "dismissed: %s"},
 }
 
 // event says a line of a timeline.
@@ -115,6 +117,8 @@ var chinese = dictionary{
 	"results queued": "结果已排队", "nothing to send": "没有要发送的结果", "all delivered": "全部送达",
 	"delivery failed for good": "发送最终失败", "delivery tried again": "重新发送", "waited too long": "等待过久",
 	"%s to %s: %s, %s": "%s 发往 %s：%s，%s", "feedback on statement %s: %s": "对语句 %s 的反馈：%s",
+	"held back from %s: %s on statement %s, doubt %s %%: %s": "未发往 %s：%s（语句 %s），疑误率 %s %%：%s", "dismissed: %s": "人工了结：%s", "dismissed": "已了结",
+	"the alerts that went out use up the budget": "已发出的提示用完了误报限额", "surer flags use up the budget": "更有把握的提示用完了误报限额",
 	// reasons
 	"no report for this study has arrived; check that the RIS sends it":                                          "本检查的报告尚未到达；请确认 RIS 已发送",
 	"no study with the keys of this report has arrived; check that the PACS forwards it":                         "本报告对应的检查尚未到达；请确认 PACS 已转发",
@@ -144,9 +148,13 @@ var chinese = dictionary{
 	"Choose the study of this report": "为本报告选择检查", "Join to this study": "归入此检查", "Join to the study with this UID": "归入此 UID 的检查",
 	"keys that fit": "相符的编号", "weak": "弱", "Date": "日期", "Objects": "对象数", "Description": "描述", "This study is no longer here.": "此检查已不在。",
 	"Destination": "目的地", "Kind": "类型", "Detail": "详情", "Attempts": "次数", "Send again": "重新发送", "Model pack %s": "模型包 %s",
+	"Held back": "未发送的提示", "Flag": "提示", "Doubt": "疑误率", "Reason": "原因", "Dismiss": "了结", "Why it needs no more work": "无需继续处理的原因",
+	"The case stays; its images may go when their time is over.": "病例保留；图像到期后可被清除。",
 	"What the colours mean": "颜色含义", "Opinion": "意见",
 	// destinations
 	"Waiting": "等待中", "Retrying": "重试中", "Given up": "已放弃", "Pause": "暂停", "Resume": "恢复", "paused since": "暂停自", "sending": "正常发送",
+	"False alerts": "误报", "no limit": "无限额", "%s of %s in %d reports": "%s / %s（每 %d 份报告）",
+	"%d reports judged, %d flags sent (%d right, %d wrong by feedback), %d held back": "已判断 %d 份报告，发出 %d 条提示（反馈：%d 条正确，%d 条错误），未发 %d 条",
 	"Results that were given up": "已放弃的结果", "Results that are tried again": "正在重试的结果", "None.": "无。", "Peers": "DICOM 对端",
 	"Name": "名称", "AE title": "AE 标题", "Address": "地址", "gets results": "接收结果",
 	"No destination is configured; results stay here.":        "未配置目的地；结果保留在本机。",
