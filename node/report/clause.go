@@ -30,10 +30,11 @@ func (l *Lexicon) analyse(text string, start, end int) *clause {
 	c.ids = l.identify(text, c.tokens)
 	c.findTerms(l)
 	c.scopes = c.sightings(&l.scopes)
-	c.shades = c.sightings(&l.colours)
-	c.colours = union(c.shades)
 	c.dropFalseNormals()
 	c.negate()
+	c.shades = c.sightings(&l.colours)
+	c.dropDeniedDoubts()
+	c.colours = union(c.shades)
 	return c
 }
 
@@ -44,6 +45,15 @@ func (c *clause) dropFalseNormals() {
 			return s.cue&cuePseudo != 0 && s.from < h.to && h.from < s.to
 		})
 	})
+}
+
+// dropDeniedDoubts: 'not suggestive of', 未见可疑钙化: a doubt that is denied is none.
+func (c *clause) dropDeniedDoubts() {
+	for i := range c.shades {
+		if s := &c.shades[i]; c.denied[s.from] && c.denied[s.to-1] {
+			s.cue &^= cueUncertain
+		}
+	}
 }
 
 func (c *clause) findTerms(l *Lexicon) {

@@ -267,26 +267,39 @@ func numberedMarker(s string, at int, closers string) int {
 
 // splitItems cuts 'text 1. … 2. …' into items; the numbers must count up from 1, each after a stop.
 func splitItems(text string, start, end int) []line {
+	first, _ := itemNumber(text[start:end])
 	start += itemMarker(text[start:end])
 	var out []line
-	from, want := start, 0
-	if start > 0 {
-		want = leadingNumber(text, start) + 1
-	}
+	from, want := start, max(first, 0)+1
 	for i := start; i < end; i++ {
-		if !isDigit(rune(text[i])) || i > start && isDigit(rune(text[i-1])) || !afterStop(text, from, i, start) {
-			continue
-		}
-		n := itemMarker(text[i:end])
-		if n == 0 || number(text[i:]) != max(want, 1) {
+		n, size := itemNumber(text[i:end])
+		if n != want || i > start && isDigit(rune(text[i-1])) || !afterStop(text, from, i, start) {
 			continue
 		}
 		out = appendSpan(out, text, from, i)
-		want = number(text[i:]) + 1
-		from = i + n
+		want = n + 1
+		from = i + size
 		i = from - 1
 	}
 	return appendSpan(out, text, from, end)
+}
+
+// itemNumber reads a numbered marker at the start of s: '2. ', '（2）', '②'; its number and length, 0 for none.
+func itemNumber(s string) (n, size int) {
+	at := 0
+	switch r, width := utf8.DecodeRuneInString(s); {
+	case r >= '①' && r <= '⑳':
+		return int(r-'①') + 1, itemMarker(s)
+	case r == '(' || r == '（':
+		at = width
+	}
+	if at == len(s) || !isDigit(rune(s[at])) {
+		return 0, 0
+	}
+	if size = itemMarker(s); size == 0 {
+		return 0, 0
+	}
+	return number(s[at:]), size
 }
 
 func appendSpan(out []line, text string, from, to int) []line {
@@ -294,17 +307,6 @@ func appendSpan(out []line, text string, from, to int) []line {
 		out = append(out, line{start: s, end: e})
 	}
 	return out
-}
-
-// leadingNumber reads the number of the item marker that ends before start, 0 for none.
-func leadingNumber(text string, start int) int {
-	s := strings.TrimRightFunc(text[:start], unicode.IsSpace)
-	s = strings.TrimRight(s, ".)、．）")
-	i := len(s)
-	for i > 0 && i > len(s)-2 && isDigit(rune(s[i-1])) {
-		i--
-	}
-	return number(s[i:])
 }
 
 func number(s string) int {

@@ -12,7 +12,7 @@ func (c *clause) negate() {
 	for n, s := range c.scopes {
 		back := s.cue&cueNegationBack != 0
 		ahead := s.cue&cueNegation != 0
-		if back && ahead {
+		if back && ahead || ahead && c.trails(s) {
 			back = c.closes(s.to)
 			ahead = !back
 		}
@@ -30,8 +30,17 @@ func (c *clause) closes(at int) bool {
 	return at >= len(c.tokens) || c.mark(at, ".,;。，；)") || at+1 < len(c.tokens) && c.word(at) == "at" || c.word(at) == "by"
 }
 
+// trails: a cue of Chinese, or one behind a colon, that ends its clause denies what stands before it:
+// 气胸亦未见, 'effusion: no'.
+func (c *clause) trails(s sighting) bool {
+	return s.from > 0 && c.closes(s.to) && (c.tokens[s.from].class == classHan || c.mark(s.from-1, ":："))
+}
+
 func (c *clause) denyAhead(n int) {
 	end := len(c.tokens)
+	if c.lower(c.scopes[n].from) == "non" {
+		end = min(end, c.scopes[n].to+1)
+	}
 	for _, s := range c.scopes[n+1:] {
 		if s.cue&cueStop != 0 && s.cue&cueContinue == 0 && s.from > c.scopes[n].to {
 			end = s.from
@@ -67,7 +76,11 @@ func (c *clause) denyBack(n int) {
 			start = s.to
 		}
 	}
-	for i := c.scopes[n].from - 1; i >= start && !c.barrier(i); i-- {
+	i := c.scopes[n].from - 1
+	if i >= 0 && c.mark(i, ":：") {
+		i--
+	}
+	for ; i >= start && !c.barrier(i); i-- {
 		c.denied[i] = true
 	}
 }

@@ -64,7 +64,7 @@ func openParenthesis(s string) bool {
 
 func restIsNewSentence(text string, i, end int) bool {
 	rest := strings.TrimLeftFunc(text[i:end], unicode.IsSpace)
-	return rest == "" || len(rest) < end-i && unicode.IsUpper(firstRune(rest))
+	return rest == "" || len(rest) < end-i && unicode.IsUpper(firstRune(rest)) || strings.HasPrefix(rest, "请") || strings.HasPrefix(rest, "建议") || strings.HasPrefix(rest, "必要时")
 }
 
 // periodEnds: a full stop ends a sentence unless it belongs to a number, an abbreviation or an initial.

@@ -80,7 +80,10 @@ func (c *clause) joint(i int) int {
 func (c *clause) separable(from, at, resume int) bool {
 	end := c.segmentEnd(resume)
 	left, right := c.part(from, at), c.part(resume, end)
-	if left.says() && right.advises() {
+	if left.says() && right.advises() && !left.subordinate() {
+		return true
+	}
+	if w := c.lower(resume - 1); (w == "but" || w == "while" || w == "whereas") && left.says() && right.verb() && !right.pronoun() && !left.subordinate() {
 		return true
 	}
 	if c.tokens[resume].class == classHan || c.tokens[at-1].class == classHan {
@@ -112,6 +115,9 @@ func (c *clause) segmentEnd(i int) int {
 // separableChinese: the second segment names its own organ, or turns the polarity round, or tells a
 // finding after a normal look.
 func separableChinese(left, right *clause) bool {
+	if !left.says() && left.colours&cuePrior != 0 {
+		return false // 与前片比较，右肺结节增大
+	}
 	if right.opensPlace() && left.predicates() && right.predicates() {
 		return true
 	}
@@ -145,7 +151,7 @@ func separableEnglish(left, right *clause) bool {
 // subordinate: the clause only sets the scene for the next one.
 func (c *clause) subordinate() bool {
 	switch c.lower(0) {
-	case "if", "when", "although", "though", "since", "because", "as", "given", "while", "after", "in", "on", "at", "within", "along", "for", "by", "with", "due", "from":
+	case "apart", "other", "except", "aside", "besides", "despite", "if", "when", "although", "though", "since", "because", "as", "given", "while", "after", "in", "on", "at", "within", "along", "for", "by", "with", "due", "from":
 		return true
 	}
 	return false
@@ -166,6 +172,9 @@ func (c *clause) opens(kinds ...string) bool {
 // opensPlace: a Chinese clause begins with an organ, or with a finding that names its organ, levels
 // (L4/5), sides and words such as 余 aside.
 func (c *clause) opensPlace() bool {
+	if _, _, next := c.vertebra(0); next > 0 {
+		return true
+	}
 	at := 0
 	for _, h := range c.terms {
 		for ; at < h.from; at++ {
@@ -221,7 +230,7 @@ func (c *clause) endsDenied() bool {
 }
 
 var verbs = setOf("is are was were has have had shows show showed demonstrates demonstrate demonstrated reveals reveal revealed " +
-	"appears appear appeared measures measure measured remains remain remained contains contain extends extend there's seems seem")
+	"persists persist resolved improved increased decreased appears appear appeared measures measure measured remains remain remained contains contain extends extend there's seems seem")
 
 func (c *clause) verb() bool {
 	for i := range c.tokens {
@@ -234,12 +243,19 @@ func (c *clause) verb() bool {
 
 // subject: the clause opens with a subject of its own rather than a pronoun or a verb.
 func (c *clause) subject() bool {
-	w := c.lower(0)
-	switch w {
+	switch c.lower(0) {
 	case "there", "no", "the", "a", "an", "both", "some", "mild", "small", "multiple":
 		return true
-	case "it", "this", "these", "they", "which", "that", "is", "are", "was", "were", "has", "have", "with", "he", "she", "to", "of", "in", "i", "we":
-		return false
 	}
-	return c.opens("organ", "sex-organ", "region", "side", "finding", "attribute")
+	return !c.pronoun() && c.opens("organ", "sex-organ", "region", "side", "finding", "attribute")
+}
+
+// pronoun: the clause opens with a word that points back, or with its verb.
+func (c *clause) pronoun() bool {
+	switch w := c.lower(0); w {
+	case "it", "this", "these", "they", "which", "that", "with", "he", "she", "to", "of", "in", "i", "we", "does", "do", "did", "not", "can", "could", "may", "still":
+		return true
+	default:
+		return verbs[w]
+	}
 }
