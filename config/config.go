@@ -126,8 +126,23 @@ type Peer struct {
 	TransferSyntaxes []string `yaml:"transfer_syntaxes"` // that it may store in; empty: all
 
 	SendResults bool `yaml:"send_results"`
-	Policy      `yaml:",inline"`
+	Commit      bool `yaml:"commit"` // results are asked storage commitment for
+
+	Query        bool     `yaml:"query"`          // it is asked what a study holds (C-FIND)
+	QueryAETitle string   `yaml:"query_ae_title"` // that it is queried by; empty: ae_title
+	Retrieve     Retrieve `yaml:"retrieve"`       // how it sends what is missing; empty: it is not asked to
+
+	Policy `yaml:",inline"`
 }
+
+// Retrieve is the service by which a peer sends what it is asked for.
+type Retrieve string
+
+// The choices of Retrieve: with RetrieveMove the peer has to know this node's AE title and address.
+const (
+	RetrieveMove Retrieve = "move"
+	RetrieveGet  Retrieve = "get"
+)
 
 // Policy says which results a receiver gets, and when.
 type Policy struct {
@@ -172,6 +187,7 @@ type Rules struct {
 // Study says when a study counts as complete and when a case is given up.
 type Study struct {
 	Quiet  Duration `yaml:"quiet"`  // no object came for this long: complete
+	Wait   Duration `yaml:"wait"`   // and so long more while instances that were announced are missing
 	Expire Duration `yaml:"expire"` // the other half of the case did not come for this long: given up
 }
 

@@ -22,7 +22,7 @@ func contract() *Config {
 		HL7Destinations: []Destination{{Name: "ris", Address: "127.0.0.1:2576", SendResults: true, Version: "2.5.1", Status: "R"}},
 		Report:          Report{Rules: Rules{Off: []string{}, Severity: map[string]string{}}},
 		Model:           Model{Pack: PackBuiltin, Engine: EngineONNX, Device: "cpu", Options: map[string]string{}, Servers: []string{}, Deadline: Duration(5 * time.Minute), MaxImages: 8},
-		Study:           Study{Quiet: Duration(time.Minute), Expire: Duration(72 * time.Hour)},
+		Study:           Study{Quiet: Duration(time.Minute), Wait: Duration(10 * time.Minute), Expire: Duration(72 * time.Hour)},
 		Retention:       Retention{Keep: Duration(72 * time.Hour), HighWatermark: 90},
 		Audit:           Audit{Transport: AuditTLS, Spool: 256 << 20},
 	}
@@ -198,6 +198,10 @@ func TestErrors(t *testing.T) {
 		{name: "HL7 version", file: "hl7_destinations: [{name: a, address: \"h:1\", version: 2.7}]\n", want: []string{`version is "2.7"; write 2.5.1 or 2.4 or 2.3.1`}},
 		{name: "no watermark", sets: []string{"retention.high_watermark=0%"}, want: []string{"keeps nothing"}},
 		{name: "audit", sets: []string{"audit.address=repository", "audit.transport=tcp", "audit.spool=1KiB"}, want: []string{`audit.address is "repository"; write host:port`, `audit.transport is "tcp"; write tls or udp`, "audit.spool is 1024; write 1048576 to"}},
+		{name: "retrieval without a query", file: "peers: [{name: a, ae_title: A, address: \"h:1\", retrieve: move}]\n", want: []string{"peers[0].retrieve is set", "add query: true"}},
+		{name: "unknown way to retrieve", file: "peers: [{name: a, ae_title: A, query: true, retrieve: pull}]\n", want: []string{`retrieve is "pull"`, "move or get", "query needs an address"}},
+		{name: "commitment without results", file: "peers: [{name: a, ae_title: A, commit: true}]\n", want: []string{"peers[0].commit is set", "send_results: true"}},
+		{name: "no wait", sets: []string{"study.wait=0s"}, want: []string{"study.wait is not longer than 0"}},
 		{name: "no quiet time", sets: []string{"study.quiet=0s"}, want: []string{"study.quiet is not longer than 0"}},
 		{name: "emptied", sets: []string{"data_dir=", "site.name=", "model.pack=", "hl7.default_charset="}, want: []string{"data_dir is empty", "site.name is empty", "model.pack is empty", "hl7.default_charset is empty"}},
 	}

@@ -88,6 +88,7 @@ func (c *Config) validate(o origins) error {
 	k.checkModel(c.Model)
 	k.checkAudit(c.Audit)
 	k.positive("study.quiet", c.Study.Quiet)
+	k.positive("study.wait", c.Study.Wait)
 	k.positive("study.expire", c.Study.Expire)
 	k.positive("retention.keep", c.Retention.Keep)
 	if c.Retention.HighWatermark == 0 {
@@ -150,6 +151,7 @@ func (k *checker) checkPeers(peers []Peer) (names []string) {
 		k.aeTitle(key+".ae_title", p.AETitle)
 		k.caller(key, p)
 		k.policy(key, p.Policy)
+		k.archive(key, p)
 		switch {
 		case p.Address != "":
 			k.dialable(key+".address", p.Address)
@@ -158,6 +160,22 @@ func (k *checker) checkPeers(peers []Peer) (names []string) {
 		}
 	}
 	return names
+}
+
+// archive checks how a peer is queried.
+func (k *checker) archive(key string, p Peer) {
+	k.oneOf(key+".retrieve", string(p.Retrieve), "", string(RetrieveMove), string(RetrieveGet))
+	if p.QueryAETitle != "" {
+		k.aeTitle(key+".query_ae_title", p.QueryAETitle)
+	}
+	switch {
+	case p.Retrieve != "" && !p.Query:
+		k.fail(key+".retrieve", "is set, but nothing is asked for without a query; add query: true")
+	case p.Query && p.Address == "":
+		k.fail(key+".query", "needs an address; give host:port or query: false")
+	case p.Commit && !p.SendResults:
+		k.fail(key+".commit", "is set, but no results go there; add send_results: true")
+	}
 }
 
 func (k *checker) checkDestinations(destinations []Destination, names []string) {

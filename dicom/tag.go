@@ -116,6 +116,9 @@ const (
 	PerformedProtocolCodeSequence            Tag = 0x00400260
 	ReferencedImageSequence                  Tag = 0x00081140
 
+	// Of a performed procedure step, beside images
+	ReferencedNonImageCompositeSOPInstanceSequence Tag = 0x00400220
+
 	// Request attributes
 	RequestAttributesSequence              Tag = 0x00400275
 	RequestedProcedureID                   Tag = 0x00401001

@@ -18,6 +18,13 @@ func DeriveUID(parts ...string) string {
 	return "2.25." + new(big.Int).SetBytes(id[:]).String()
 }
 
+// NewUID returns a UID that was never given before: 2.25.<UUIDv4 as decimal>
+// (PS3.5 B.2).
+func NewUID() string {
+	id := uuid.New()
+	return "2.25." + new(big.Int).SetBytes(id[:]).String()
+}
+
 // ValidUID says whether s is a UID by PS3.5 9.1: at most 64 characters, digits
 // and dots, no empty component and no component with a leading zero.
 func ValidUID(s string) bool {

@@ -22,6 +22,7 @@ type DeliveryState string
 const (
 	DeliveryWaiting  DeliveryState = "waiting"
 	DeliveryRetrying DeliveryState = "retrying"
+	DeliveryStored   DeliveryState = "stored" // by the peer, which has yet to commit to keep it
 	DeliverySent     DeliveryState = "sent"
 	DeliveryDead     DeliveryState = "dead" // given up; Detail says why and what to do
 )
@@ -40,6 +41,11 @@ type Delivery struct {
 	Detail      string        `json:"detail"`
 	At          time.Time     `json:"at"`
 	Payload     []byte        `json:"-"`
+
+	// Names is the SOP Instance UID of the Structured Report that an ORU names.
+	Names string `json:"-"`
+	// planned is the UID of a document before its first try.
+	planned string
 }
 
 // Destination is where results of one kind go.
@@ -47,6 +53,8 @@ type Destination struct {
 	Name   string
 	Kind   Kind
 	Sender Sender
+	// Committer is asked after each document; nil: what the peer stored is sent.
+	Committer Committer
 
 	When            When     // Always if empty
 	MinSeverity     Severity // of When Flagged; Info if empty
@@ -79,17 +87,28 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string { return e.Detail }
 
+// The longest waits between two tries. A peer that is away costs a connection
+// request that fails, and is to get what waits soon after it is back; one that
+// refuses has to be mended first.
+const (
+	awayDelay    = 30 * time.Second
+	refusedDelay = 5 * time.Minute
+)
+
 // retryDelay is the wait before try n+1: 1 s doubled, at most 5 minutes.
 func retryDelay(attempts int) time.Duration {
-	return min(time.Second<<min(attempts-1, 16), 5*time.Minute)
+	return min(time.Second<<min(attempts-1, 16), refusedDelay)
 }
 
 // nextTry says whether a failed delivery is tried again, and when. A peer that
 // is away is tried for ever; one that refuses, as often as its answer allows.
 func nextTry(attempts, refusals int, err error) (wait time.Duration, again bool) {
 	var refused *RefusedError
-	if errors.As(err, &refused) && refusals >= refused.Attempts {
+	switch {
+	case !errors.As(err, &refused):
+		return min(retryDelay(attempts), awayDelay), true
+	case refusals >= refused.Attempts:
 		return 0, false
 	}
-	return retryDelay(attempts), true
+	return retryDelay(refusals), true
 }

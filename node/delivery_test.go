@@ -19,10 +19,12 @@ func TestNextTry(t *testing.T) {
 	}{
 		{1, 0, away, time.Second, true},
 		{4, 0, away, 8 * time.Second, true},
-		{5000, 4, away, 5 * time.Minute, true}, // a peer that is away is never given up
+		{5000, 4, away, 30 * time.Second, true}, // a peer that is away is never given up
 		{4, 4, refused, 8 * time.Second, true},
 		{5, 5, refused, 0, false},
-		{17, 1, refused, 5 * time.Minute, true}, // it was away before
+		{17, 1, refused, time.Second, true}, // it was away before
+		{5, 4, &RefusedError{Attempts: 99}, 8 * time.Second, true},
+		{30, 20, &RefusedError{Attempts: 99}, 5 * time.Minute, true},
 		{1, 1, final, 0, false},
 	} {
 		wait, again := nextTry(c.attempts, c.refusals, c.err)

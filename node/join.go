@@ -264,6 +264,11 @@ func (n *Node) awaitImages(tx Tx, c *Case, now time.Time) error {
 	if err := n.begin(tx, c, "report received", now); err != nil {
 		return err
 	}
+	if len(n.archives()) > 0 && (c.StudyUID != "" || c.Accession != "") { // it may be on its way without being asked for
+		if err := tx.AddJob(Job{Queue: inquireQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now.Add(n.Config.Quiet)}); err != nil {
+			return err
+		}
+	}
 	return n.scheduleExpiry(tx, c, now)
 }
 
@@ -428,7 +433,10 @@ func (n *Node) begin(tx Tx, c *Case, event string, now time.Time) error {
 	if err := tx.AddCase(c); err != nil {
 		return err
 	}
-	return tx.AddEvent(c.ID, CaseEvent{At: now, Event: event + " → " + string(c.State)})
+	if err := tx.AddEvent(c.ID, CaseEvent{At: now, Event: event + " → " + string(c.State)}); err != nil {
+		return err
+	}
+	return noteAnnounced(tx, c, now)
 }
 
 // move applies an event to a stored case.
@@ -448,16 +456,6 @@ func (n *Node) record(tx Tx, c *Case, event string, now time.Time) error {
 		return err
 	}
 	return tx.AddEvent(c.ID, CaseEvent{At: now, Event: event + " → " + string(c.State)})
-}
-
-// scheduleSettle sets the quiet timer: it runs from the study's last object. A
-// study that was quiet for long enough is ready at once.
-func (n *Node) scheduleSettle(tx Tx, c *Case, study *Study, now time.Time) error {
-	due := n.quietEnd(study, now)
-	if !due.After(now) {
-		return n.endSettling(tx, c, now)
-	}
-	return tx.AddJob(Job{Queue: settleQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: due})
 }
 
 func (n *Node) scheduleExpiry(tx Tx, c *Case, now time.Time) error {

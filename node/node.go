@@ -32,6 +32,7 @@ const jobLease = 15 * time.Second
 // Config is what a site decides about its node.
 type Config struct {
 	Quiet          time.Duration // a study is complete when no object came for so long
+	Wait           time.Duration // a study waits so long for what was announced and has not come
 	Expire         time.Duration // a case gives up waiting for its other half; 0: never
 	Shadow         bool          // judge and record, send nothing
 	DefaultCharset string        // of HL7 messages without MSH-18
@@ -59,13 +60,16 @@ type Node struct {
 	Objects ObjectStore
 	Journal Journal
 	Judge   *Judge
-	Log     *zap.Logger
-	Stats   Stats
+	// Report delivers the result of a storage commitment to who asked for it.
+	Report func(context.Context, *Owed) error
+	Log    *zap.Logger
+	Stats  Stats
 
 	intake       indexer
 	backlog      backlog
 	pauses       pauses
 	destinations destinations
+	asked        atomic.Pointer[[]Archive]
 	judgings     judgings
 	wakers       sync.Map // queue name → chan struct{} of capacity 1
 	started      atomic.Bool
@@ -113,6 +117,11 @@ func (n *Node) Run(ctx context.Context) error {
 	running.Go(func() { n.watchClock(ctx) })
 	start(settleQueue, false, n.settle)
 	start(expireQueue, false, n.expire)
+	start(oweQueue, false, n.payOwed)
+	for range 2 { // one slow peer does not hold up the others
+		start(inquireQueue, false, n.inquire)
+		start(commitQueue, false, n.askCommitment)
+	}
 	for range max(1, n.Config.JudgeWorkers) {
 		start(judgeQueue, false, n.judgeCase)
 	}

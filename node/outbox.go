@@ -85,6 +85,12 @@ func (o *outlet) opens(now time.Time) time.Time {
 	return open
 }
 
+// sendsNow says whether results may go to a destination at this time of day.
+func (n *Node) sendsNow(name string) bool {
+	to, now := n.destination(name), time.Now()
+	return to != nil && !n.pauses.paused(name) && to.Window.opens(now).Equal(now)
+}
+
 // pauses are the destinations that a person paused.
 type pauses struct {
 	mu    sync.Mutex
@@ -115,7 +121,24 @@ func (n *Node) Pause(ctx context.Context, destination string) error {
 
 // Resume sends what waits for a destination.
 func (n *Node) Resume(ctx context.Context, destination string) error {
-	return n.setPause(ctx, destination, func(tx Tx, _ time.Time) error { return tx.ResumeDestination(destination) })
+	return n.setPause(ctx, destination, func(tx Tx, now time.Time) error {
+		if err := tx.ResumeDestination(destination); err != nil {
+			return err
+		}
+		return tx.HastenJobs(deliverQueue(destination), now)
+	})
+}
+
+// TryNow ends the waits after failed tries: what they failed for may be mended.
+func (n *Node) TryNow(ctx context.Context) error {
+	return n.Index.Update(ctx, func(tx Tx) error {
+		for _, d := range n.Destinations() {
+			if err := tx.HastenJobs(deliverQueue(d.Name), time.Now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (n *Node) setPause(ctx context.Context, destination string, change func(Tx, time.Time) error) error {

@@ -49,8 +49,8 @@ func (n *Node) results(ctx context.Context, c *Case, j *Judgement, objects []Obj
 		document := r.document(priorFor(priors, d.Name))
 		delivery := Delivery{Destination: d.Name, Kind: d.Kind, UID: document.SOPInstanceUID}
 		if d.Kind == ORU {
-			delivery.UID = r.controlID(d.Name)
-			if delivery.Payload, err = r.message(d, cmp.Or(named, document.SOPInstanceUID)); err != nil {
+			delivery.UID, delivery.Names = r.controlID(d.Name), cmp.Or(named, document.SOPInstanceUID)
+			if delivery.Payload, err = r.message(d, delivery.Names); err != nil {
 				return out, fmt.Errorf("write the ORU for %s: %w", d.Name, err)
 			}
 		} else if delivery.Payload, err = encoded(payloads, document); err != nil {

@@ -79,6 +79,8 @@ type Tx interface {
 	OrderTx
 	JournalTx
 	RetentionTx
+	AnnouncementTx
+	CommitmentTx
 	AlertTx
 }
 
@@ -160,6 +162,8 @@ type JobTx interface {
 	FinishJob(id int64) error
 	// RetryJob gives a job back, to be tried at the given time.
 	RetryJob(id int64, at time.Time) error
+	// HastenJobs makes the jobs of a queue that wait for a later time due.
+	HastenJobs(queue string, now time.Time) error
 	// ShiftJobs moves the times of all jobs, as the clock was.
 	ShiftJobs(by time.Duration) error
 }

@@ -10,41 +10,6 @@ import (
 	"concord/inference"
 )
 
-// settle ends the quiet timer of a case, or sets it again when objects came
-// meanwhile.
-func (n *Node) settle(ctx context.Context, job *Job) error {
-	return n.Index.Update(ctx, func(tx Tx) error {
-		now := time.Now()
-		c, err := tx.Case(job.CaseID)
-		if err != nil {
-			return err
-		}
-		if c == nil || c.State != Settling {
-			return tx.FinishJob(job.ID)
-		}
-		study, err := tx.Study(c.StudyUID)
-		if err != nil {
-			return err
-		}
-		if study != nil {
-			if due := n.quietEnd(study, now); due.After(now) {
-				return tx.RetryJob(job.ID, due)
-			}
-		}
-		if err := n.endSettling(tx, c, now); err != nil {
-			return err
-		}
-		return tx.FinishJob(job.ID)
-	})
-}
-
-func (n *Node) endSettling(tx Tx, c *Case, now time.Time) error {
-	if err := n.move(tx, c, QuietElapsed, now); err != nil {
-		return err
-	}
-	return tx.AddJob(Job{Queue: judgeQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now})
-}
-
 // expire gives up a case whose other half never came.
 func (n *Node) expire(ctx context.Context, job *Job) error {
 	return n.Index.Update(ctx, func(tx Tx) error {
@@ -133,6 +98,7 @@ func (n *Node) startJudging(ctx context.Context, job *Job) (c *Case, objects []O
 		if objects, err = tx.StudyObjects(c.StudyUID); err != nil {
 			return err
 		}
+		c.Reason = ""
 		if err := n.move(tx, c, JudgeStarted, now); err != nil {
 			return err
 		}
@@ -217,21 +183,35 @@ func deliverQueue(destination string) string { return "deliver:" + destination }
 // the next result waits until this one is sent or given up.
 func (n *Node) deliver(ctx context.Context, to *outlet, job *Job) error {
 	d, err := n.delivery(ctx, job)
-	if err != nil || d == nil {
+	if err != nil {
 		return err
+	}
+	if d == nil || d.State != DeliveryWaiting && d.State != DeliveryRetrying { // asked for again while it was settled
+		return n.finish(ctx, job)
 	}
 	began := time.Now()
 	sender := n.destination(to.name)
 	if sender == nil { // removed just now
 		return &NotFoundError{"destination " + to.name}
 	}
+	if d.Kind == ORU && d.Attempts == 0 {
+		if held, err := n.awaitDocument(ctx, job, d); err != nil || held {
+			return err
+		}
+	}
+	if d.State == DeliveryWaiting {
+		d.planned = d.UID
+	}
 	detail, sendErr := sender.Sender.Send(ctx, d)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	n.Stats.Sending.Observe(time.Since(began))
-	d.At, d.Attempts, d.Detail = time.Now(), job.Attempts, detail
+	d.At, d.Attempts, d.Detail = time.Now(), d.Attempts+1, detail
 	to.last = d.At
+	if sendErr == nil && d.Kind == SR && sender.Committer != nil {
+		return n.stored(ctx, job, d)
+	}
 	if sendErr == nil {
 		return n.delivered(ctx, job, d)
 	}
@@ -239,7 +219,7 @@ func (n *Node) deliver(ctx context.Context, to *outlet, job *Job) error {
 	if errors.As(sendErr, new(*RefusedError)) {
 		d.Refusals++
 	}
-	wait, again := nextTry(job.Attempts, d.Refusals, sendErr)
+	wait, again := nextTry(d.Attempts, d.Refusals, sendErr)
 	if again {
 		return n.deliverLater(ctx, job, d, wait)
 	}
@@ -265,6 +245,9 @@ func (n *Node) delivered(ctx context.Context, job *Job, d *Delivery) error {
 	n.Log.Info("result delivered", zap.Int64("case", d.CaseID), zap.String("destination", d.Destination),
 		zap.String("kind", string(d.Kind)))
 	return n.settleDelivery(ctx, job, d, func(tx Tx, c *Case, all []Delivery) error {
+		if err := releaseMessages(tx, d, all); err != nil {
+			return err
+		}
 		for _, other := range all {
 			if other.State != DeliverySent {
 				return nil
@@ -282,7 +265,10 @@ func (n *Node) giveUp(ctx context.Context, job *Job, d *Delivery) error {
 	n.Stats.DeliveriesDead.Add(1)
 	n.Log.Error("a result was given up", zap.Int64("case", d.CaseID), zap.String("destination", d.Destination),
 		zap.String("kind", string(d.Kind))) // the peer's words may name a patient: they stay in the store
-	return n.settleDelivery(ctx, job, d, func(tx Tx, c *Case, _ []Delivery) error {
+	return n.settleDelivery(ctx, job, d, func(tx Tx, c *Case, all []Delivery) error {
+		if err := releaseMessages(tx, d, all); err != nil {
+			return err
+		}
 		if !c.Accepts(DeliveryFailed) {
 			return nil
 		}
@@ -297,8 +283,7 @@ func (n *Node) settleDelivery(ctx context.Context, job *Job, d *Delivery, then f
 		if err := tx.PutDelivery(d); err != nil {
 			return err
 		}
-		event := string(d.Kind) + " to " + d.Destination + ": " + string(d.State) + ", " + d.Detail
-		if err := tx.AddEvent(d.CaseID, CaseEvent{At: d.At, Event: event}); err != nil {
+		if err := tx.AddEvent(d.CaseID, eventOf(d)); err != nil {
 			return err
 		}
 		c, err := tx.Case(d.CaseID)
@@ -316,9 +301,27 @@ func (n *Node) settleDelivery(ctx context.Context, job *Job, d *Delivery, then f
 	})
 }
 
+// firstFailure writes it into the timeline, and holds nothing else up.
+func firstFailure(tx Tx, d *Delivery) error {
+	if err := tx.AddEvent(d.CaseID, eventOf(d)); err != nil {
+		return err
+	}
+	all, err := tx.CaseDeliveries(d.CaseID)
+	if err != nil {
+		return err
+	}
+	return releaseMessages(tx, d, all)
+}
+
+// eventOf is where a delivery stands, as a line of the timeline.
+func eventOf(d *Delivery) CaseEvent {
+	return CaseEvent{At: d.At, Event: string(d.Kind) + " to " + d.Destination + ": " + string(d.State) + ", " + d.Detail}
+}
+
 func (n *Node) deliverLater(ctx context.Context, job *Job, d *Delivery, wait time.Duration) error {
 	n.Stats.DeliveriesRetried.Add(1)
-	if d.State != DeliveryRetrying { // log the change, not each try
+	first := d.State != DeliveryRetrying
+	if first { // say the change, not each try
 		n.Log.Warn("a result cannot be delivered; trying on", zap.Int64("case", d.CaseID),
 			zap.String("destination", d.Destination))
 	}
@@ -326,6 +329,11 @@ func (n *Node) deliverLater(ctx context.Context, job *Job, d *Delivery, wait tim
 	return n.Index.Update(ctx, func(tx Tx) error {
 		if err := tx.PutDelivery(d); err != nil {
 			return err
+		}
+		if first {
+			if err := firstFailure(tx, d); err != nil {
+				return err
+			}
 		}
 		return tx.RetryJob(job.ID, d.At.Add(wait))
 	})

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,10 +19,6 @@ const (
 	commitmentInstance = "1.2.840.10008.1.20.1.1"
 	// requestCommitment is its one action (PS3.4 J.3.2).
 	requestCommitment = 1
-	// maxCommitment bounds a request: 100,000 instances of some 160 bytes.
-	maxCommitment = 16 << 20
-	// maxReversed bounds the results that wait for an association of their own.
-	maxReversed = 16
 )
 
 // The events of a result (PS3.4 J.3.3).
@@ -32,110 +27,96 @@ const (
 	someCommitted = 2
 )
 
-// reverseAfter are the waits before each try to deliver a result on an
-// association of its own. A requestor that gets none asks again (PS3.4 J.3.2).
-var reverseAfter = []time.Duration{0, 5 * time.Second, time.Minute}
-
-// commitments is the SCP of storage commitment: it commits to what the node
-// has on disk with the class that the requestor names.
-type commitments struct {
-	peers    *Peers
-	node     *node.Node
-	log      *zap.Logger
-	reversed chan struct{} // a token for each result under way
-}
-
-// reference is an instance of a request, with why it is not committed.
-type reference struct {
-	class, instance string
-	failure         uint16 // 0: committed
-}
-
-// perform is the N-ACTION. The result follows on the same association, or on
-// one to the requestor when that has ended.
-func (s *commitments) perform(ctx context.Context, rq *ae.NormalizedRequest) error {
+// commitment performs the requests of storage commitment, in both roles: the
+// N-ACTION that asks for one, and the N-EVENT-REPORT that answers this node's.
+func (s *services) commitment(ctx context.Context, rq *ae.NormalizedRequest) error {
 	switch {
-	case rq.Operation != ae.NAction:
-		return &ae.StatusError{Status: ae.StatusUnrecognizedOperation}
 	case rq.SOPInstanceUID != commitmentInstance:
 		return &ae.StatusError{Status: ae.StatusNoSuchObjectInstance}
+	case rq.Operation == ae.NEventReport:
+		return s.commitmentCame(ctx, rq)
+	case rq.Operation != ae.NAction:
+		return &ae.StatusError{Status: ae.StatusUnrecognizedOperation}
 	case rq.TypeID != requestCommitment:
 		return &ae.StatusError{Status: ae.StatusNoSuchActionType}
 	}
-	transaction, references, err := readCommitment(rq)
+	return s.commit(ctx, rq)
+}
+
+// commit answers for what the node has on disk with the class that the
+// requestor names. The result follows on the same association, or on one to
+// the requestor when that has ended; it is owed before the request is
+// acknowledged.
+func (s *services) commit(ctx context.Context, rq *ae.NormalizedRequest) error {
+	owed, err := readCommitment(rq)
 	if err != nil {
 		return err
 	}
-	for i := range references {
-		if err := s.decide(ctx, &references[i]); err != nil {
-			return &ae.StatusError{Status: ae.StatusProcessingFailure, Comment: "the store does not answer; ask again", Err: err}
-		}
+	report, err := s.result(ctx, owed, rq.TransferSyntax)
+	if err == nil {
+		err = s.node.Owe(ctx, owed)
 	}
-	rq.Report = result(transaction, references, rq.TransferSyntax)
-	caller := rq.Association
-	rq.Reported = func(err error) {
-		if err != nil {
-			s.reverse(caller, result(transaction, references, dicom.ImplicitVRLittleEndian))
+	if err != nil {
+		return &ae.StatusError{Status: ae.StatusProcessingFailure, Comment: "the store does not answer; ask again", Err: err}
+	}
+	rq.Report = report
+	rq.Reported = func(lost error) {
+		if err := s.node.Paid(context.WithoutCancel(ctx), owed, lost); err != nil {
+			s.log.Warn("the outcome of a storage commitment's result is not noted; it goes out once more", zap.Error(err))
 		}
 	}
 	return nil
 }
 
 // readCommitment reads the action information (PS3.4 Table J.3-1).
-func readCommitment(rq *ae.NormalizedRequest) (transaction string, references []reference, err error) {
-	var data []byte
-	if rq.Data != nil {
-		if data, err = io.ReadAll(io.LimitReader(rq.Data, maxCommitment+1)); err != nil {
-			return "", nil, err
-		}
-	}
-	if len(data) > maxCommitment {
-		return "", nil, &ae.StatusError{Status: ae.StatusResourceLimitation, Comment: "too many instances; ask for fewer at once"}
-	}
-	o, err := dicom.ScanDataSet(bytes.NewReader(data), int64(len(data)), rq.TransferSyntax)
+func readCommitment(rq *ae.NormalizedRequest) (*node.Owed, error) {
+	o, err := information(rq)
 	if err != nil {
-		return "", nil, &ae.StatusError{Status: ae.StatusInvalidArgumentValue, Comment: "the data set cannot be read", Err: err}
+		return nil, err
 	}
+	owed := &node.Owed{Transaction: o.String(dicom.TransactionUID), Caller: rq.Association.Calling,
+		Address: hostOf(rq.Association.Remote.String()), At: time.Now()}
 	for _, item := range o.Items(dicom.ReferencedSOPSequence) {
-		references = append(references, reference{class: item.String(dicom.ReferencedSOPClassUID), instance: item.String(dicom.ReferencedSOPInstanceUID)})
+		owed.Instances = append(owed.Instances, node.Reference{ClassUID: item.String(dicom.ReferencedSOPClassUID), SOPUID: item.String(dicom.ReferencedSOPInstanceUID)})
 	}
-	transaction = o.String(dicom.TransactionUID)
-	if transaction == "" || len(references) == 0 {
-		return "", nil, &ae.StatusError{Status: ae.StatusInvalidArgumentValue, Comment: "no Transaction UID or no instances"}
+	if owed.Transaction == "" || len(owed.Instances) == 0 {
+		return nil, &ae.StatusError{Status: ae.StatusInvalidArgumentValue, Comment: "no Transaction UID or no instances"}
 	}
-	return transaction, references, nil
+	return owed, nil
 }
 
-// decide looks whether an instance is on disk (failure reasons: PS3.3
-// C.14.1.1).
-func (s *commitments) decide(ctx context.Context, r *reference) error {
-	o, file, err := s.node.Object(ctx, r.instance)
-	if err != nil {
-		return err
-	}
+// decide looks whether an instance is on disk, and gives the failure reason if
+// it is not (PS3.3 C.14.1.1).
+func (s *services) decide(ctx context.Context, r node.Reference) (failure uint16, err error) {
+	o, file, err := s.node.Object(ctx, r.SOPUID)
 	switch {
+	case err != nil:
+		return 0, err
 	case o == nil:
-		r.failure = ae.StatusNoSuchObjectInstance
-		return nil
-	case o.SOPClassUID != r.class:
-		r.failure = ae.StatusClassInstanceConflict
+		return ae.StatusNoSuchObjectInstance, nil
+	case o.SOPClassUID != r.ClassUID:
+		failure = ae.StatusClassInstanceConflict
 	}
-	return file.Close()
+	return failure, file.Close()
 }
 
-// result is the N-EVENT-REPORT (PS3.4 Table J.3-2).
-func result(transaction string, references []reference, syntax string) *ae.NormalizedRequest {
+// result is the N-EVENT-REPORT of what is owed, as it is now (PS3.4 Table
+// J.3-2).
+func (s *services) result(ctx context.Context, owed *node.Owed, syntax string) (*ae.NormalizedRequest, error) {
 	var done, failed [][]dicom.Element
-	for _, r := range references {
-		item := []dicom.Element{{Tag: dicom.ReferencedSOPClassUID, VR: dicom.UI, Value: r.class},
-			{Tag: dicom.ReferencedSOPInstanceUID, VR: dicom.UI, Value: r.instance}}
-		if r.failure == 0 {
+	for _, r := range owed.Instances {
+		failure, err := s.decide(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		item := referenceItem(r)
+		if failure == 0 {
 			done = append(done, item)
 		} else {
-			failed = append(failed, append(item, dicom.Element{Tag: dicom.FailureReason, VR: dicom.US, Number: r.failure}))
+			failed = append(failed, append(item, dicom.Element{Tag: dicom.FailureReason, VR: dicom.US, Number: failure}))
 		}
 	}
-	elements := []dicom.Element{{Tag: dicom.TransactionUID, VR: dicom.UI, Value: transaction}}
+	elements := []dicom.Element{{Tag: dicom.TransactionUID, VR: dicom.UI, Value: owed.Transaction}}
 	event := uint16(allCommitted)
 	if len(failed) > 0 {
 		event = someCommitted
@@ -144,49 +125,115 @@ func result(transaction string, references []reference, syntax string) *ae.Norma
 	if len(done) > 0 {
 		elements = append(elements, dicom.Element{Tag: dicom.ReferencedSOPSequence, VR: dicom.SQ, Items: done})
 	}
+	return commitmentMessage(ae.NEventReport, event, syntax, elements), nil
+}
+
+func referenceItem(r node.Reference) []dicom.Element {
+	return []dicom.Element{{Tag: dicom.ReferencedSOPClassUID, VR: dicom.UI, Value: r.ClassUID},
+		{Tag: dicom.ReferencedSOPInstanceUID, VR: dicom.UI, Value: r.SOPUID}}
+}
+
+func commitmentMessage(operation ae.Operation, typeID uint16, syntax string, elements []dicom.Element) *ae.NormalizedRequest {
 	data := dicom.AppendDataSet(nil, syntax == dicom.ExplicitVRLittleEndian, elements...)
-	return &ae.NormalizedRequest{Operation: ae.NEventReport, SOPClassUID: dicom.StorageCommitmentPushModel, SOPInstanceUID: commitmentInstance,
-		TypeID: event, TransferSyntax: syntax, Data: bytes.NewReader(data)}
+	return &ae.NormalizedRequest{Operation: operation, SOPClassUID: dicom.StorageCommitmentPushModel, SOPInstanceUID: commitmentInstance,
+		TypeID: typeID, TransferSyntax: syntax, Data: bytes.NewReader(data)}
 }
 
-// reverse delivers a result on an association to the requestor, if it is a peer
-// with an address.
-func (s *commitments) reverse(caller *ae.Caller, report *ae.NormalizedRequest) {
+// report delivers what is owed on an association to the requestor, if it is a
+// peer with an address.
+func (s *services) report(ctx context.Context, owed *node.Owed) error {
 	now := s.peers.current()
-	peer, _ := now.caller(caller.Calling, addrOf(caller.Remote))
+	peer, _ := now.caller(owed.Caller, parseAddr(owed.Address))
 	if peer == nil || peer.Address == "" {
-		s.log.Warn("a storage commitment's result has no way back; give the peer's address", zap.Stringer("association", caller))
-		return
+		return errors.New("there is no way back to the requestor; give the peer's address")
 	}
-	select {
-	case s.reversed <- struct{}{}:
-	default:
-		s.log.Warn("too many storage commitment results wait; the requestor will ask again", zap.Stringer("association", caller))
-		return
-	}
-	client := now.client(*peer, s.log)
-	go func() {
-		defer func() { <-s.reversed }()
-		var err error
-		for _, wait := range reverseAfter {
-			time.Sleep(wait)
-			if err = sendReport(client, *report); err == nil {
-				return
-			}
-		}
-		s.log.Warn("a storage commitment's result did not reach its requestor", zap.String("peer", peer.Name), zap.Error(err))
-	}()
-}
-
-func sendReport(client *ae.Client, report ae.NormalizedRequest) error {
-	ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
-	defer cancel()
-	a, err := client.Dial(ctx, []ae.Context{{SOPClass: report.SOPClassUID, TransferSyntaxes: []string{report.TransferSyntax}, SCP: true}})
+	message, err := s.result(ctx, owed, dicom.ImplicitVRLittleEndian)
 	if err != nil {
 		return err
 	}
-	if _, err := report.Data.(io.Seeker).Seek(0, io.SeekStart); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	a, err := now.client(*peer, s.log).Dial(ctx, []ae.Context{{SOPClass: message.SOPClassUID, TransferSyntaxes: []string{message.TransferSyntax}, SCP: true}})
+	if err != nil {
 		return err
 	}
-	return errors.Join(a.Perform(ctx, report), a.Release(ctx))
+	return errors.Join(a.Perform(ctx, *message), a.Release(ctx))
+}
+
+// commitmentCame takes the result of a commitment that this node asked for
+// (PS3.4 J.3.3), on whatever association it comes.
+func (s *services) commitmentCame(ctx context.Context, rq *ae.NormalizedRequest) error {
+	if rq.TypeID != allCommitted && rq.TypeID != someCommitted {
+		return &ae.StatusError{Status: ae.StatusNoSuchEventType}
+	}
+	transaction, result, err := readResult(rq)
+	if err != nil {
+		return err
+	}
+	err = s.node.CommitmentCame(ctx, transaction, *result)
+	var unknown *node.NotFoundError
+	var wrong *node.InputError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &unknown), errors.As(err, &wrong):
+		return &ae.StatusError{Status: ae.StatusInvalidArgumentValue, Comment: "unknown Transaction UID or instance", Err: err}
+	}
+	return &ae.StatusError{Status: ae.StatusProcessingFailure, Comment: "not kept; see the log of the node", Err: err}
+}
+
+// readResult reads the event information (PS3.4 Table J.3-2).
+func readResult(rq *ae.NormalizedRequest) (transaction string, result *node.CommitmentResult, err error) {
+	o, err := information(rq)
+	if err != nil {
+		return "", nil, err
+	}
+	result = &node.CommitmentResult{Failed: map[string]uint16{}}
+	for _, item := range o.Items(dicom.ReferencedSOPSequence) {
+		result.Committed = append(result.Committed, item.String(dicom.ReferencedSOPInstanceUID))
+	}
+	for _, item := range o.Items(dicom.FailedSOPSequence) {
+		reason, _ := item.Int(dicom.FailureReason)
+		result.Failed[item.String(dicom.ReferencedSOPInstanceUID)] = uint16(reason)
+	}
+	return o.String(dicom.TransactionUID), result, nil
+}
+
+// committer asks a peer to answer for the documents that it stored.
+type committer struct{ client *ae.Client }
+
+// resultWait is how long the association of a request stays open for a result
+// that comes on it. Most peers send it on one of their own.
+const resultWait = 2 * time.Second
+
+// RequestCommitment implements node.Committer.
+func (c *committer) RequestCommitment(ctx context.Context, transaction string, document node.Reference) (result *node.CommitmentResult, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	a, err := c.client.Dial(ctx, []ae.Context{{SOPClass: dicom.StorageCommitmentPushModel, TransferSyntaxes: []string{dicom.ImplicitVRLittleEndian}}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = a.Release(context.WithoutCancel(ctx)) }() // the answer is what counts
+	rq := commitmentMessage(ae.NAction, requestCommitment, dicom.ImplicitVRLittleEndian, []dicom.Element{
+		{Tag: dicom.TransactionUID, VR: dicom.UI, Value: transaction},
+		{Tag: dicom.ReferencedSOPSequence, VR: dicom.SQ, Items: [][]dicom.Element{referenceItem(document)}}})
+	if err := a.Perform(ctx, *rq); err != nil {
+		if isStatus(err) {
+			return nil, &node.RefusedError{Detail: err.Error()}
+		}
+		return nil, err
+	}
+	if !a.Speaks(ctx, resultWait) {
+		return nil, nil
+	}
+	var about string
+	err = a.AwaitEvent(ctx, func(rq *ae.NormalizedRequest) (err error) {
+		about, result, err = readResult(rq)
+		return err
+	})
+	if err != nil || about != transaction {
+		return nil, nil // the peer released, or speaks of another: the result may come on an association of its own
+	}
+	return result, nil
 }

@@ -20,6 +20,8 @@ var messageSyntaxes = []string{dicom.ImplicitVRLittleEndian, dicom.ExplicitVRLit
 // dimseServer is the node's side of the associations that others request.
 func dimseServer(peers *Peers, n *node.Node, trail *auditTrail, log *zap.Logger) *ae.Server {
 	c := peers.current().DICOM
+	dimse := &services{peers: peers, node: n, log: log}
+	n.Report = dimse.report
 	return &ae.Server{
 		MaxPDU: uint32(c.MaxPDU), MaxAssociations: c.MaxAssociations, MaxPerPeer: shareOf(c.MaxAssociations),
 		StorageClass: func(uid string) bool {
@@ -32,7 +34,7 @@ func dimseServer(peers *Peers, n *node.Node, trail *auditTrail, log *zap.Logger)
 				SOPInstanceUID: r.SOPInstanceUID, TransferSyntax: r.TransferSyntax, Stored: trail.stored(r.Association)}, r.Data))
 		},
 		NormalizedClass: isNormalized,
-		Normalized:      (&commitments{peers: peers, node: n, log: log, reversed: make(chan struct{}, maxReversed)}).perform,
+		Normalized:      dimse.perform,
 		Ended:           trail.associationEnded,
 		Log:             log,
 	}
@@ -50,9 +52,6 @@ func storable(transferSyntax string) bool {
 }
 
 func isMessageClass(uid string) bool { return uid == dicom.VerificationSOPClass || isNormalized(uid) }
-
-// isNormalized says whether the node is the SCP of a DIMSE-N class.
-func isNormalized(uid string) bool { return uid == dicom.StorageCommitmentPushModel }
 
 // authorize decides on a caller: by its AE title and address, and narrows what
 // it may store.

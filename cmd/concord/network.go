@@ -290,3 +290,9 @@ func addrOf(a net.Addr) netip.Addr {
 	}
 	return netip.Addr{}
 }
+
+// parseAddr reads an address of addrOf; the zero one is none of a peer's.
+func parseAddr(text string) netip.Addr {
+	a, _ := netip.ParseAddr(text)
+	return a.Unmap()
+}

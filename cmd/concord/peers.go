@@ -28,8 +28,11 @@ const refusalAttempts = 5
 func destinations(c *network, log *zap.Logger) (out []node.Destination) {
 	for _, p := range c.Peers {
 		if p.SendResults {
-			out = append(out, withPolicy(node.Destination{Name: p.Name, Kind: node.SR,
-				Sender: &pacsSender{client: c.client(p, log)}}, p.Policy))
+			to := node.Destination{Name: p.Name, Kind: node.SR, Sender: newPACSSender(c.client(p, log))}
+			if p.Commit {
+				to.Committer = &committer{c.client(p, log)}
+			}
+			out = append(out, withPolicy(to, p.Policy))
 		}
 	}
 	for _, d := range c.HL7Destinations {

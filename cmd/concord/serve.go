@@ -67,6 +67,7 @@ func serve(ctx context.Context, c *config.Config, files configFlags, log *zap.Lo
 		return err
 	}
 	trail.node = n
+	n.SetArchives(archivesOf(peers.current(), n, trail, log))
 	index.OnJob = n.Wake
 	if err := n.Recover(ctx, index.Unindexed); err != nil {
 		return err
@@ -104,7 +105,7 @@ func newNode(peers *Peers, trail *auditTrail, packs *models, index *store.Store,
 	judge.Open, judge.Shadow = index.Open, packs.shadow
 	return &node.Node{
 		Config: node.Config{
-			Quiet: time.Duration(c.Study.Quiet), Expire: time.Duration(c.Study.Expire), Shadow: c.Mode == config.ModeShadow,
+			Quiet: time.Duration(c.Study.Quiet), Wait: time.Duration(c.Study.Wait), Expire: time.Duration(c.Study.Expire), Shadow: c.Mode == config.ModeShadow,
 			DefaultCharset: c.HL7.DefaultCharset, Mapping: mappingOf(c.HL7.Mapping), Destinations: trail.destinations(peers, log), Site: siteOf(c),
 			Keep: time.Duration(c.Retention.Keep), HighWatermark: float64(c.Retention.HighWatermark) / 100,
 			JudgeWorkers: judgeWorkers,
@@ -129,7 +130,7 @@ type listeners struct{ dicom, dicomTLS, hl7, hl7TLS, http net.Listener }
 func serveOn(ctx context.Context, peers *Peers, n *node.Node, trail *auditTrail, packs *models, ports listeners, log *zap.Logger) error {
 	c := peers.current()
 	dimse := dimseServer(peers, n, trail, log)
-	peers.Changed = func() { n.SetDestinations(trail.destinations(peers, log)) }
+	peers.Changed = func() { networkChanged(peers, n, trail, log) }
 	peers.Reloaded = packs.reload
 	messages := &mllp.Server{MaxMessage: int(c.HL7.MaxMessage), Log: log,
 		Handle: func(ctx context.Context, p mllp.Peer, raw []byte) []byte {
@@ -176,6 +177,16 @@ func serveOn(ctx context.Context, peers *Peers, n *node.Node, trail *auditTrail,
 	stopWork()
 	running.Wait()
 	return err
+}
+
+// networkChanged makes the node use the current network, and try at once what
+// failed with the one before.
+func networkChanged(peers *Peers, n *node.Node, trail *auditTrail, log *zap.Logger) {
+	n.SetArchives(archivesOf(peers.current(), n, trail, log))
+	n.SetDestinations(trail.destinations(peers, log))
+	if err := n.TryNow(context.Background()); err != nil {
+		log.Warn("results that wait after failed tries go on waiting", zap.Error(err))
+	}
 }
 
 // closed are the errors with which a service ends when it is told to.

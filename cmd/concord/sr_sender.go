@@ -6,8 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"concord/dicom"
 	"concord/dicom/ae"
@@ -15,77 +13,27 @@ import (
 	"concord/node"
 )
 
-// associationIdle is how long an association for results is kept for the next.
-const associationIdle = 10 * time.Second
+// pacsSender stores Structured Reports at a peer.
+type pacsSender struct{ pool pool }
 
-// pacsSender stores Structured Reports at a peer, over one association that is
-// kept for a while.
-type pacsSender struct {
-	client *ae.Client
-
-	mu   sync.Mutex
-	kept *ae.Association // nil: none
-	idle *time.Timer     // releases kept
+func newPACSSender(client *ae.Client) *pacsSender {
+	s := &pacsSender{pool{client: client}}
+	for _, class := range sr.Fallbacks {
+		s.pool.contexts = append(s.pool.contexts, ae.Context{SOPClass: class, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}})
+	}
+	return s
 }
 
 // Send implements node.Sender. The document goes out as the first SOP class
 // that the peer takes.
-func (s *pacsSender) Send(ctx context.Context, d *node.Delivery) (string, error) {
+func (s *pacsSender) Send(ctx context.Context, d *node.Delivery) (detail string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a, reused, err := s.associate(ctx)
-	if err != nil {
-		return "", err
-	}
-	detail, err := storeDocument(ctx, a, d)
-	if err != nil && reused && !isStatus(err) { // the peer may have ended it meanwhile
-		if a, _, err = s.associate(ctx); err != nil {
-			return "", err
-		}
+	err = s.pool.use(ctx, func(a *ae.Association) error {
 		detail, err = storeDocument(ctx, a, d)
-	}
-	if err == nil || isStatus(err) {
-		s.keep(a)
-	}
-	if err != nil {
-		return "", storeFailure(err)
-	}
-	return detail, nil
-}
-
-func isStatus(err error) bool { return errors.As(err, new(*ae.StatusError)) }
-
-// associate takes the kept association or requests one.
-func (s *pacsSender) associate(ctx context.Context) (a *ae.Association, reused bool, err error) {
-	if s.kept != nil {
-		a, s.kept = s.kept, nil
-		s.idle.Stop()
-		return a, true, nil
-	}
-	var proposed []ae.Context
-	for _, class := range sr.Fallbacks {
-		proposed = append(proposed, ae.Context{SOPClass: class, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}})
-	}
-	a, err = s.client.Dial(ctx, proposed)
-	return a, false, err
-}
-
-// keep holds the association for the next result.
-func (s *pacsSender) keep(a *ae.Association) {
-	s.kept = a
-	s.idle = time.AfterFunc(associationIdle, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.kept != a {
-			return // in use again
-		}
-		s.kept = nil
-		ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
-		defer cancel()
-		_ = a.Release(ctx) // whatever comes of it, nothing is lost
+		return err
 	})
+	return detail, storeFailure(err)
 }
 
 // storeDocument performs the C-STORE of a document as its own SOP class or, if

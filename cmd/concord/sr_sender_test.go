@@ -63,7 +63,7 @@ func startPACS(t *testing.T, refuse func(class string) error, classes ...string)
 	}
 	go p.Serve(l)
 	t.Cleanup(func() { p.Close() })
-	return p, &pacsSender{client: &ae.Client{Calling: "CONCORD", Called: "PACS", Address: l.Addr().String(), Timeout: 5 * time.Second}}
+	return p, newPACSSender(&ae.Client{Calling: "CONCORD", Called: "PACS", Address: l.Addr().String(), Timeout: 5 * time.Second})
 }
 
 func taken(string) error { return nil }
@@ -135,7 +135,7 @@ func TestFailuresOfTheSender(t *testing.T) {
 	if _, err := sender.Send(t.Context(), document(t)); err != nil {
 		t.Fatal(err)
 	}
-	sender.kept.Abort()
+	sender.pool.kept.Abort()
 	if _, err := sender.Send(t.Context(), document(t)); err != nil || p.Stats.Associations.Load() != 2 {
 		t.Errorf("after an abort: %v, %d associations", err, p.Stats.Associations.Load())
 	}
@@ -166,7 +166,7 @@ func TestStorescpTakesWhatItKnows(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { cmd.Process.Kill(); cmd.Wait() }()
-	sender := &pacsSender{client: &ae.Client{Calling: "CONCORD", Called: "STORESCP", Address: address, Timeout: 5 * time.Second}}
+	sender := newPACSSender(&ae.Client{Calling: "CONCORD", Called: "STORESCP", Address: address, Timeout: 5 * time.Second})
 	d := document(t)
 	for try := 0; ; try++ {
 		_, err = sender.Send(t.Context(), d)

@@ -6,17 +6,17 @@ import (
 	"concord/node"
 )
 
-const deliveryColumns = `id, case_id, destination, kind, uid, state, attempts, refusals, detail, at`
+const deliveryColumns = `id, case_id, destination, kind, uid, state, attempts, refusals, detail, at, names`
 
 func deliveryFields(d *node.Delivery, at *int64) []any {
-	return []any{&d.ID, &d.CaseID, &d.Destination, &d.Kind, &d.UID, &d.State, &d.Attempts, &d.Refusals, &d.Detail, at}
+	return []any{&d.ID, &d.CaseID, &d.Destination, &d.Kind, &d.UID, &d.State, &d.Attempts, &d.Refusals, &d.Detail, at, &d.Names}
 }
 
 // AddDelivery enters a delivery and sets its ID.
 func (t *tx) AddDelivery(d *node.Delivery) error {
-	id, err := one(t, scanColumn[int64], `INSERT INTO deliveries (case_id, destination, kind, uid, state, attempts, refusals, detail, at, payload)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id`,
-		d.CaseID, d.Destination, string(d.Kind), d.UID, string(d.State), d.Attempts, d.Refusals, d.Detail, toMillis(d.At), blob(d.Payload))
+	id, err := one(t, scanColumn[int64], `INSERT INTO deliveries (case_id, destination, kind, uid, state, attempts, refusals, detail, at, payload, names)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
+		d.CaseID, d.Destination, string(d.Kind), d.UID, string(d.State), d.Attempts, d.Refusals, d.Detail, toMillis(d.At), blob(d.Payload), d.Names)
 	if err != nil {
 		return failed("add delivery", err)
 	}
@@ -24,12 +24,13 @@ func (t *tx) AddDelivery(d *node.Delivery) error {
 	return nil
 }
 
-// PutDelivery stores state, attempts, refusals, detail and time, and what was
-// sent where the peer took another form of it; the rest never changes.
+// PutDelivery stores state, attempts, refusals, detail and time, and another
+// payload where it has another UID or names another document; the rest never
+// changes.
 func (t *tx) PutDelivery(d *node.Delivery) error {
 	n, err := t.exec(`UPDATE deliveries SET state = $1, attempts = $2, refusals = $3, detail = $4, at = $5, uid = $6,
-		payload = CASE WHEN uid = $6 THEN payload ELSE $7 END WHERE id = $8`,
-		string(d.State), d.Attempts, d.Refusals, d.Detail, toMillis(d.At), d.UID, blob(d.Payload), d.ID)
+		names = $7, payload = CASE WHEN uid = $6 AND names = $7 THEN payload ELSE $8 END WHERE id = $9`,
+		string(d.State), d.Attempts, d.Refusals, d.Detail, toMillis(d.At), d.UID, d.Names, blob(d.Payload), d.ID)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("delivery %d is not in the index", d.ID)
 	}

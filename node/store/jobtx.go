@@ -98,6 +98,12 @@ func (t *tx) RetryJob(id int64, at time.Time) error {
 	return nil
 }
 
+func (t *tx) HastenJobs(queue string, now time.Time) error {
+	_, err := t.exec(`UPDATE jobs SET run_at = $1, due_at = $1 WHERE queue = $2 AND leased = 0 AND due_at > $1`, toMillis(now), queue)
+	t.wake = append(t.wake, queue)
+	return failed("hasten jobs", err)
+}
+
 func (t *tx) ShiftJobs(by time.Duration) error {
 	queues, err := all(t, scanColumn[string], `SELECT DISTINCT queue FROM jobs`)
 	if err != nil {

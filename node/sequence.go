@@ -1,0 +1,74 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+)
+
+// documentLead is how long an ORU waits for the Structured Report that it
+// names. A PACS that takes another SOP class stores it under another SOP
+// Instance UID (PS3.4 B.4.1): what the RIS is told has to be there. A PACS that
+// is away does not hold up the RIS for longer.
+const documentLead = 5 * time.Second
+
+// awaitDocument holds an ORU back while the Structured Report that it names is
+// about to be stored for the first time, and says whether it did; else d is
+// what goes out now. Its bytes never change after that: nameDocument changes
+// those that are held only.
+func (n *Node) awaitDocument(ctx context.Context, job *Job, d *Delivery) (held bool, err error) {
+	err = n.Index.Update(ctx, func(tx Tx) error {
+		all, err := tx.CaseDeliveries(d.CaseID)
+		if err != nil {
+			return err
+		}
+		until := d.At.Add(documentLead)
+		waits := func(o Delivery) bool { return o.Kind == SR && o.State == DeliveryWaiting && n.sendsNow(o.Destination) }
+		if held = slices.ContainsFunc(all, waits) && until.After(time.Now()); held {
+			return tx.RetryJob(job.ID, until)
+		}
+		now, err := tx.Delivery(d.ID)
+		if now != nil {
+			*d = *now
+		}
+		return err
+	})
+	return held, err
+}
+
+// releaseMessages lets the ORUs of a case go that wait for its document, under
+// the name that it got.
+func releaseMessages(tx Tx, document *Delivery, all []Delivery) error {
+	if document.Kind != SR {
+		return nil
+	}
+	now := time.Now()
+	for i := range all {
+		d := &all[i]
+		if d.Kind != ORU || d.State != DeliveryWaiting || d.Attempts > 0 {
+			continue
+		}
+		if document.planned != "" && document.planned == d.Names && d.At.Add(documentLead).After(now) {
+			if err := nameDocument(tx, d.ID, document); err != nil {
+				return err
+			}
+		}
+		if err := tx.AddJob(Job{Queue: deliverQueue(d.Destination), Key: caseKey(d.ID), CaseID: d.CaseID, RunAt: now}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nameDocument makes an ORU that was never sent name the document as it is
+// stored.
+func nameDocument(tx Tx, id int64, document *Delivery) error {
+	d, err := tx.Delivery(id)
+	if err != nil || d == nil || d.Names == document.UID {
+		return err
+	}
+	d.Payload = bytes.ReplaceAll(d.Payload, []byte(d.Names), []byte(document.UID))
+	d.Names = document.UID
+	return tx.PutDelivery(d)
+}
