@@ -72,12 +72,12 @@ func (m *Message) Ack(code AckCode, text string, errs ...Error) []byte {
 	version := m.Version()
 	w := writer{d: m.in.Delimiters}
 	_, event := m.Type()
-	w.segment("MSH", map[int]string{
+	w.segment("MSH", fields{
 		3: raw(5), 4: raw(6), 5: raw(3), 6: raw(4),
 		7: FormatTime(time.Now()), 9: w.ackType(event, version),
 		10: raw(10), 11: raw(11), 12: raw(12), 18: raw(18),
 	})
-	msa := map[int]string{1: string(code), 2: raw(10), 3: w.leaf(text)}
+	msa := fields{1: string(code), 2: raw(10), 3: w.leaf(text)}
 	if len(errs) > 0 && atLeast(version, "2.3") && !atLeast(version, "2.5") {
 		msa[6] = w.errorCode(errs[0].Code)
 	}
@@ -123,13 +123,13 @@ func (w *writer) err(e Error, version string) {
 		if w.d.Subcomponent == 0 {
 			code = strconv.Itoa(e.Code)
 		}
-		w.segment("ERR", map[int]string{1: w.join(append(w.leaves(place), code))})
+		w.segment("ERR", fields{1: w.join(append(w.leaves(place), code))})
 		return
 	}
 	if located && p.Component > 0 {
 		place = append(place, strconv.Itoa(p.Repetition), strconv.Itoa(p.Component))
 	}
-	w.segment("ERR", map[int]string{
+	w.segment("ERR", fields{
 		2: w.join(w.leaves(place)), 3: w.errorCode(e.Code), 4: "E", 7: w.leaf(e.Text), 8: w.leaf(e.Text),
 	})
 }

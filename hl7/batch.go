@@ -82,11 +82,11 @@ func BatchAnswer(raw []byte, acks [][]byte) []byte {
 		}
 		w := writer{d: header.in.Delimiters}
 		field := func(n int) string { return echo(header.Field(n)) }
-		w.segment(level.header, map[int]string{3: field(5), 4: field(6), 5: field(3), 6: field(4),
+		w.segment(level.header, fields{3: field(5), 4: field(6), 5: field(3), 6: field(4),
 			7: FormatTime(time.Now()), 12: field(11)})
 		answer = append(answer, w.buf...)
 		w.buf = w.buf[:0]
-		w.segment(level.trailer, map[int]string{1: strconv.Itoa(level.count)})
+		w.segment(level.trailer, fields{1: strconv.Itoa(level.count)})
 		ends = append(slices.Clone(w.buf), ends...)
 	}
 	for _, ack := range acks {

@@ -137,7 +137,7 @@ func (w *oruWriter) header(set *charset) {
 	if !atLeast(w.Version, "2.4") {
 		kind = w.components("ORU", "R01")
 	}
-	w.segment("MSH", map[int]string{
+	w.segment("MSH", fields{
 		3: w.leaf(w.SendingApplication), 4: w.leaf(w.SendingFacility),
 		5: w.leaf(w.ReceivingApplication), 6: w.leaf(w.ReceivingFacility),
 		7: FormatTime(w.Time), 9: kind, 10: w.leaf(w.ControlID),
@@ -149,13 +149,13 @@ func (w *oruWriter) patient() {
 	if segment := w.Patient.Segment; segment != "" {
 		w.buf = append(append(w.buf, oneLine(segment)...), '\r')
 	} else {
-		w.segment("PID", map[int]string{
+		w.segment("PID", fields{
 			1: "1", 3: w.identifiers(w.Patient.IDs), 5: w.name(w.Patient.Name),
 			7: w.leaf(w.Patient.BirthDate), 8: w.leaf(w.Patient.Sex),
 		})
 	}
 	if w.Visit != (Visit{}) {
-		w.segment("PV1", map[int]string{
+		w.segment("PV1", fields{
 			1: "1", 2: firstText(w.leaf(w.Visit.Class), "U"), 19: w.cx(w.Visit.Number),
 		})
 	}
@@ -197,9 +197,9 @@ func (w *oruWriter) order() {
 	if w.Placer != "" || w.Filler != "" {
 		parent = w.join([]string{w.subcomponents(w.Placer, w.PlacerNamespace), w.subcomponents(w.Filler, w.FillerNamespace)})
 	}
-	w.segment("ORC", map[int]string{1: "RE", 2: placer, 3: w.fillerNumber(), 5: "CM", 8: parent})
+	w.segment("ORC", fields{1: "RE", 2: placer, 3: w.fillerNumber(), 5: "CM", 8: parent})
 	p := w.Procedure
-	w.segment("OBR", map[int]string{
+	w.segment("OBR", fields{
 		1: "1", 2: placer, 3: w.fillerNumber(),
 		4: w.components(checkCode, "Report/image concordance check", ownScheme, p.Code, p.Text, p.Scheme),
 		7: FormatTime(w.AcquiredAt), 18: w.leaf(w.Accession), 19: w.leaf(w.RequestedProcedureID),
@@ -211,19 +211,19 @@ func (w *oruWriter) order() {
 // with HD one receiver takes the message for something else.
 func (w *oruWriter) study() {
 	if w.StudyUID != "" {
-		w.row("ST", w.components("113014", "DICOM Study", "DCM"), 0, w.leaf(w.StudyUID), map[int]string{4: "", 11: "O"})
+		w.row(fields{2: "ST", 3: w.components("113014", "DICOM Study", "DCM"), 5: w.leaf(w.StudyUID), 11: "O"})
 	}
 	if w.SRInstanceUID != "" {
-		w.row("ST", w.components("", "SR Instance UID"), 0, w.leaf(w.SRInstanceUID), map[int]string{4: "", 11: "O"})
+		w.row(fields{2: "ST", 3: w.components("", "SR Instance UID"), 5: w.leaf(w.SRInstanceUID), 11: "O"})
 	}
 	abnormal := ""
 	if w.Abnormal {
 		abnormal = "A"
 	}
-	w.row(w.coded, w.components("111413", "Overall Assessment", "DCM"), 0, w.code(w.Assessment), map[int]string{8: abnormal})
+	w.row(fields{2: w.coded, 3: w.components("111413", "Overall Assessment", "DCM"), 4: "0", 5: w.code(w.Assessment), 8: abnormal})
 	w.comment(w.Note)
 	if w.Summary != "" {
-		w.row("TX", w.components("121111", "Summary", "DCM"), 0, w.lines(w.Summary), nil)
+		w.row(fields{2: "TX", 3: w.components("121111", "Summary", "DCM"), 4: "0", 5: w.lines(w.Summary)})
 	}
 }
 
@@ -232,36 +232,36 @@ func (w *oruWriter) lines(text string) string {
 	return Escape(text, w.d, string(rune(w.d.Repetition)))
 }
 
-// row writes an OBX; more overrides or adds fields by number.
-func (w *oruWriter) row(kind, identifier string, group int, value string, more map[int]string) {
+// row writes an OBX with its number and, where it has none of its own, the status.
+func (w *oruWriter) row(f fields) {
 	w.rows++
-	fields := map[int]string{1: strconv.Itoa(w.rows), 2: kind, 3: identifier, 4: strconv.Itoa(group), 5: value, 11: w.leaf(w.Status)}
-	for n, field := range more {
-		if n <= 17 || atLeast(w.Version, "2.5") {
-			fields[n] = field
-		}
+	f[1] = strconv.Itoa(w.rows)
+	f[11] = firstText(f[11], w.leaf(w.Status))
+	if !atLeast(w.Version, "2.5") {
+		clear(f[18:])
 	}
-	w.segment("OBX", fields)
+	w.segment("OBX", f)
 }
 
 func (w *oruWriter) code(c Coded) string { return w.components(c.Code, c.Text, c.Scheme) }
 
 func (w *oruWriter) comment(text string) {
 	if text != "" {
-		w.segment("NTE", map[int]string{1: "1", 2: "L", 3: Escape(text, w.d, `\.br\`)})
+		w.segment("NTE", fields{1: "1", 2: "L", 3: Escape(text, w.d, `\.br\`)})
 	}
 }
 
 func (w *oruWriter) finding(f Finding) {
 	w.verdict(f)
+	group := strconv.Itoa(f.Group)
 	if f.Certainty > 0 {
 		percent := strconv.Itoa(int(math.Round(min(f.Certainty, 1) * 100)))
-		w.row("NM", w.components("111012", "Certainty of Finding", "DCM"), f.Group, percent,
-			map[int]string{6: w.components("%", "percent", "UCUM")})
+		w.row(fields{2: "NM", 3: w.components("111012", "Certainty of Finding", "DCM"), 4: group, 5: percent,
+			6: w.components("%", "percent", "UCUM")})
 	}
 	private := func(kind, code, meaning, value string) {
 		if value != "" {
-			w.row(kind, w.components(code, meaning, "99CONCORD"), f.Group, value, nil)
+			w.row(fields{2: kind, 3: w.components(code, meaning, ownScheme), 4: group, 5: value})
 		}
 	}
 	private("TX", "CC001", "Report statement", w.lines(f.Statement))
@@ -274,19 +274,19 @@ func (w *oruWriter) finding(f Finding) {
 // verdict writes the row that says whether the images support the statement.
 func (w *oruWriter) verdict(f Finding) {
 	v := verdictCodes[f.Verdict]
-	more := map[int]string{
-		8:  v.abnormal,
-		14: FormatTime(w.AcquiredAt), 17: w.code(f.Algorithm),
-		19: FormatTime(f.AnalysedAt),
+	row := fields{
+		2: w.coded, 3: w.components("CC003", "Statement supported by images", ownScheme), 4: strconv.Itoa(f.Group),
+		5: w.components(v.value[:]...), 8: v.abnormal,
+		14: FormatTime(w.AcquiredAt), 17: w.code(f.Algorithm), 19: FormatTime(f.AnalysedAt),
 	}
 	if f.Critical && v.abnormal == "A" {
-		more[8] = "AA"
+		row[8] = "AA"
 	}
 	if w.Device != (Device{}) {
-		more[18] = w.components(w.Device.Name, "", w.Device.UID, "ISO")
+		row[18] = w.components(w.Device.Name, "", w.Device.UID, "ISO")
 	}
 	if f.Verdict == VerdictNotJudged && !withdraws(w.Status) {
-		more[11] = "X"
+		row[11] = "X"
 	}
-	w.row(w.coded, w.components("CC003", "Statement supported by images", "99CONCORD"), f.Group, w.components(v.value[:]...), more)
+	w.row(row)
 }

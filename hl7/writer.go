@@ -1,10 +1,6 @@
 package hl7
 
-import (
-	"maps"
-	"slices"
-	"strings"
-)
+import "strings"
 
 // writer builds segments. Methods whose arguments are texts escape them; segment takes
 // fields that are ready.
@@ -13,9 +9,12 @@ type writer struct {
 	buf []byte
 }
 
-// segment appends a segment of the fields given, by their numbers. For MSH, fields 1 and
-// 2 are the delimiters.
-func (w *writer) segment(name string, fields map[int]string) {
+// fields are those of a segment by their numbers; OBR-29 is the last that is written.
+type fields [30]string
+
+// segment appends a segment of the fields given. For MSH, fields 1 and 2 are the
+// delimiters.
+func (w *writer) segment(name string, f fields) {
 	w.buf = append(w.buf, name...)
 	first := 1
 	if isHeader(name) {
@@ -27,15 +26,13 @@ func (w *writer) segment(name string, fields map[int]string) {
 		}
 		first = 3
 	}
-	last := 0
-	for _, n := range slices.Sorted(maps.Keys(fields)) {
-		if fields[n] != "" {
-			last = n
-		}
+	last := len(f) - 1
+	for last >= first && f[last] == "" {
+		last--
 	}
 	for n := first; n <= last; n++ {
 		w.buf = append(w.buf, w.d.Field)
-		w.buf = append(w.buf, fields[n]...)
+		w.buf = append(w.buf, f[n]...)
 	}
 	w.buf = append(w.buf, '\r')
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -18,12 +19,14 @@ const (
 	maxBacklog = 64 << 20
 	// messageOverhead is about what a message takes beside its text.
 	messageOverhead = 512
+	// largeWeight is that of messages whose memory is given back at once.
+	largeWeight = 8 << 20
 	// maxMessageBatch messages are processed in one transaction.
 	maxMessageBatch = 1024
 	// While messages keep coming they only gather: the processor and the disk
 	// belong to those who wait for an acknowledgement. They are processed when
 	// none came for a lull, and at the latest maxLag after the oldest came.
-	lull   = 5 * time.Millisecond
+	lull   = 20 * time.Millisecond
 	maxLag = time.Second
 	// messageRetry is the wait before an index that cannot be changed is tried again.
 	messageRetry = time.Second
@@ -81,17 +84,20 @@ func (b *backlog) awaitLeave(ctx context.Context) error {
 	}
 }
 
-func (b *backlog) leave(messages ...*received) {
+// leave makes room, and says how much.
+func (b *backlog) leave(messages ...*received) (weight int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, r := range messages {
-		b.held -= r.weight()
+		weight += r.weight()
 		b.done = max(b.done, r.sequence)
 	}
+	b.held -= weight
 	if b.left != nil {
 		close(b.left)
 		b.left = nil
 	}
+	return weight
 }
 
 // add says whether the processor has to look at the backlog now.
@@ -178,7 +184,16 @@ func (n *Node) keep(ctx context.Context, r *received) error {
 	if err != nil {
 		n.backlog.leave(r)
 	}
+	tidy(r.weight()) // it was read in pieces
 	return err
+}
+
+// tidy gives memory back at once where messages left much of it: the collector
+// might not come by for minutes.
+func tidy(weight int) {
+	if weight >= largeWeight {
+		debug.FreeOSMemory()
+	}
 }
 
 // processMessages gives durable messages their effect until ctx ends. What is
@@ -198,7 +213,8 @@ func (n *Node) processMessages(ctx context.Context) {
 				return
 			}
 		}
-		n.backlog.leave(batch...)
+		weight := n.backlog.leave(batch...)
+		tidy(weight)
 	}
 }
 

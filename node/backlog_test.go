@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -148,4 +149,51 @@ func TestBatchOfMessages(t *testing.T) {
 		}
 	}
 	h.wait(node.WaitingImages, node.WaitingImages, node.WaitingImages)
+}
+
+// Whoever asks after an acknowledgement is told of what was acknowledged,
+// though messages gather before they are processed; of an order, too.
+func TestReadersSeeWhatWasAcknowledged(t *testing.T) {
+	h := newHarness(t, func(c *node.Config) { c.Quiet = time.Hour })
+	h.store(chest(study1, "A1"))
+	h.wait(node.WaitingReport)
+	for round := range 3 {
+		var senders sync.WaitGroup
+		for i := range 40 {
+			senders.Go(func() {
+				h.send(message{control: fmt.Sprint("M", round, i), filler: fmt.Sprint("F", round, i), patient: "P2", status: "F", text: "Normal."})
+			})
+		}
+		senders.Wait()
+		cases, err := h.node.Cases(t.Context(), node.CaseFilter{Limit: 500})
+		if want := 1 + 40*(round+1); err != nil || len(cases) != want {
+			t.Fatalf("%d cases, %v; want %d", len(cases), err, want)
+		}
+	}
+	order := "MSH|^~\\&|RIS|HOSP|CONCORD|HOSP|20261124||ORM^O01|O1|P|2.5.1\rPID|1||P1\rORC|NW|PL1|FI1\rOBR|1|PL1|FI1|XR^Chest^L||||||||||||||A1\r"
+	if ack := h.node.ReceiveMessage(t.Context(), "test", []byte(order)); !bytes.Contains(ack, []byte("MSA|AA|")) {
+		t.Fatalf("not acknowledged: %q", ack)
+	}
+	report := message{control: "M9", filler: "FI1", patient: "P1", status: "P", text: "Normal prostate."} // no accession number
+	checked, err := h.node.Check(t.Context(), node.CheckRequest{HL7: report.bytes()})
+	if err != nil || len(checked) != 1 || checked[0].StudyUID != study1 {
+		t.Errorf("the check found %+v, %v", checked, err)
+	}
+}
+
+// A reader does not wait for ever, nor does it get an answer that lacks
+// something, while the index cannot be changed.
+func TestReadersOfAnIndexThatIsAway(t *testing.T) {
+	f := &failing{}
+	h, stop := openFailing(t, t.TempDir(), f)
+	defer stop()
+	f.away.Store(1 << 40)
+	h.send(message{control: "M1", filler: "F1", patient: "P1", status: "F", text: "Normal heart."})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := h.node.Cases(ctx, node.CaseFilter{Limit: 10}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	f.away.Store(0)
+	h.wait(node.WaitingImages)
 }

@@ -44,7 +44,6 @@ func (n *Node) receiveMessage(ctx context.Context, peer string, raw []byte) (ack
 	answer := hl7.Nack
 	m, unreadable := n.parse(raw)
 	if unreadable == nil {
-		r.ControlID = m.ControlID()
 		answer = func(_ []byte, text string, errs ...hl7.Error) []byte { return m.Answer(hl7.AE, text, errs...) }
 	}
 	if err := n.keep(ctx, r); err != nil {
@@ -57,7 +56,7 @@ func (n *Node) receiveMessage(ctx context.Context, peer string, raw []byte) (ack
 		problem := problemOf(unreadable)
 		return answer(raw, problem.Text, problem)
 	}
-	n.Log.Info("message received", zap.String("peer", peer), zap.String("control_id", r.ControlID))
+	n.Log.Info("message received", zap.String("peer", peer), zap.String("control_id", m.ControlID()))
 	return m.Answer(hl7.AA, "")
 }
 

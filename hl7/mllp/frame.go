@@ -9,7 +9,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 )
 
 const (
@@ -80,7 +79,7 @@ func (r *Reader) start() error {
 
 // rest reads a message up to the end block.
 func (r *Reader) rest() ([]byte, error) {
-	var message []byte
+	var m pieces
 	for {
 		part, err := r.in.ReadSlice(endBlock)
 		if err == nil {
@@ -91,22 +90,53 @@ func (r *Reader) rest() ([]byte, error) {
 			}
 			return nil, err
 		}
-		if len(message)+len(part) > r.max {
-			return message, ErrTooLong
+		if m.size+len(part) > r.max {
+			return m.head(), ErrTooLong
 		}
 		if r.reserve != nil {
 			if err := r.reserve(len(part)); err != nil {
-				return message, err
+				return m.head(), err
 			}
 		}
-		if cap(message) < len(message)+len(part) {
-			message = slices.Grow(message, max(len(part), len(message))) // at most twice what arrived
-		}
-		message = append(message, part...)
+		m.add(part)
 		if err == nil {
-			return restarted(message), nil
+			return restarted(m.join()), nil
 		}
 	}
+}
+
+// pieces are a message that grows: what is there is not copied for each megabyte more.
+type pieces struct {
+	list [][]byte
+	size int
+}
+
+// maxPiece is the size of the pieces of a long message; shorter ones double.
+const maxPiece = 1 << 20
+
+func (m *pieces) add(part []byte) {
+	n := len(m.list)
+	if n == 0 || cap(m.list[n-1])-len(m.list[n-1]) < len(part) {
+		m.list = append(m.list, make([]byte, 0, max(len(part), min(m.size, maxPiece))))
+		n++
+	}
+	m.list[n-1] = append(m.list[n-1], part...)
+	m.size += len(part)
+}
+
+// head is the beginning, which is enough to answer.
+func (m *pieces) head() []byte {
+	if len(m.list) == 0 {
+		return nil
+	}
+	return m.list[0]
+}
+
+func (m *pieces) join() []byte {
+	if len(m.list) == 1 {
+		return m.list[0]
+	}
+	return bytes.Join(m.list, nil)
 }
 
 // restarted gives the last of the messages in a block: a sender that was cut off begins

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -88,8 +89,10 @@ func (j *Journal) Append(durable func(sequence uint64), parts ...[]byte) error {
 	return e.err
 }
 
-// flush writes what waits. Errors go to the entries.
+// flush writes what waits. Errors go to the entries. It lets others run first,
+// who may have records for the same flush.
 func (j *Journal) flush() error {
+	runtime.Gosched()
 	j.mu.Lock()
 	group := j.pending
 	j.pending = nil
