@@ -82,6 +82,7 @@ type Tx interface {
 	AnnouncementTx
 	CommitmentTx
 	AlertTx
+	TeachingTx
 }
 
 // ObjectTx indexes objects, studies and messages.

@@ -3,7 +3,6 @@ package node
 import (
 	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"concord/node/report"
@@ -20,61 +19,28 @@ type AuthorWeek struct {
 	Flags      int
 }
 
-// Teaching sums up the newest cases, at most limit, by author and week: what a
-// department learns from. Revisions that were replaced do not count.
-func (n *Node) Teaching(ctx context.Context, limit int) ([]AuthorWeek, error) {
-	type key struct {
-		author string
-		week   time.Time
-	}
-	sums := map[key]*AuthorWeek{}
-	err := n.eachCase(ctx, limit, func(c *Case) {
-		if c.Report == nil || len(c.Statements) == 0 || c.State == Superseded || c.State == Withdrawn {
-			return
-		}
-		k := key{cmp.Or(c.Report.Author.Name, c.Report.Author.ID), monday(writtenAt(c))}
-		if sums[k] == nil {
-			sums[k] = &AuthorWeek{Author: k.author, Week: k.week}
-		}
-		sums[k].add(c)
-	})
-	list := []AuthorWeek{}
-	for _, sum := range sums {
-		list = append(list, *sum)
-	}
-	slices.SortFunc(list, func(a, b AuthorWeek) int {
-		return cmp.Or(cmp.Compare(a.Author, b.Author), a.Week.Compare(b.Week))
+// TeachingTx keeps the sum of each judged case.
+type TeachingTx interface {
+	PutSum(caseID int64, sum AuthorWeek) error
+	// Sums adds the sums of the newest judged cases, at most limit, by author
+	// and week. Revisions that were replaced or withdrawn do not count.
+	Sums(limit int) ([]AuthorWeek, error)
+}
+
+// Teaching sums up the newest judged cases, at most limit, by author and week:
+// what a department learns from.
+func (n *Node) Teaching(ctx context.Context, limit int) (list []AuthorWeek, err error) {
+	err = n.Index.View(ctx, func(tx Tx) error {
+		list, err = tx.Sums(limit)
+		return err
 	})
 	return list, err
 }
 
-// casePage is how many cases are read at once.
-const casePage = 500
-
-func (n *Node) eachCase(ctx context.Context, limit int, see func(*Case)) error {
-	var before int64
-	for limit > 0 {
-		var cases []*Case
-		err := n.Index.View(ctx, func(tx Tx) (err error) {
-			cases, err = tx.Cases(CaseFilter{BeforeID: before, Limit: min(limit, casePage)})
-			return err
-		})
-		if err != nil || len(cases) == 0 {
-			return err
-		}
-		for _, c := range cases {
-			see(c)
-		}
-		limit -= len(cases)
-		before = cases[len(cases)-1].ID
-	}
-	return nil
-}
-
-func (w *AuthorWeek) add(c *Case) {
-	w.Reports++
-	w.Statements += len(c.Statements)
-	w.Flags += len(c.Flags)
+// sum is what a judged case adds to its author's week.
+func (c *Case) sum() AuthorWeek {
+	w := AuthorWeek{Author: cmp.Or(c.Report.Author.Name, c.Report.Author.ID), Week: monday(writtenAt(c)), Reports: 1,
+		Statements: len(c.Statements), Flags: len(c.Flags)}
 	for i := range c.Statements {
 		switch s := &c.Statements[i]; {
 		case s.Verdict == No:
@@ -85,6 +51,7 @@ func (w *AuthorWeek) add(c *Case) {
 			w.Vague++
 		}
 	}
+	return w
 }
 
 // writtenAt is the time of the message that brought the report.

@@ -125,6 +125,11 @@ func (n *Node) finishJudging(ctx context.Context, job *Job, judged *Case, result
 		if err := n.move(tx, c, JudgeFinished, now); err != nil {
 			return err
 		}
+		if len(c.Statements) > 0 {
+			if err := tx.PutSum(c.ID, c.sum()); err != nil {
+				return err
+			}
+		}
 		if err := recordAlerts(tx, results.alerts, now); err != nil {
 			return err
 		}

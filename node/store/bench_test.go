@@ -111,7 +111,8 @@ func BenchmarkCases(b *testing.B) {
 		"waiting": func(tx node.Tx) error {
 			return ignore(tx.WaitingFor(node.Study{UID: "1.77", Accession: "A77", Filler: "F7"}))
 		},
-		"count": func(tx node.Tx) error { return ignore(tx.CountCases()) },
+		"teaching": func(tx node.Tx) error { return ignore(tx.Sums(5000)) },
+		"count":    func(tx node.Tx) error { return ignore(tx.CountCases()) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			for range b.N {
@@ -135,6 +136,9 @@ func addBenchCases(tx node.Tx, from, to int) error {
 			c.State, c.StudyUID = node.WaitingImages, ""
 		}
 		if err := tx.AddCase(c); err != nil {
+			return err
+		}
+		if err := tx.PutSum(c.ID, node.AuthorWeek{Author: fmt.Sprint(i % 30), Week: day.AddDate(0, 0, -7*(i%26)), Statements: 5}); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,8 @@ func testIndex(t *testing.T, open func(t *testing.T) node.Index) {
 		{"feedback and pauses", testFeedbackAndPauses},
 		{"timeline", testTimeline},
 		{"deliveries", testDeliveries},
+		{"alerts", testAlerts},
+		{"sums", testSums},
 		{"job order", testJobOrder},
 		{"job fifo", testJobFIFO},
 		{"job moves", testJobMoves},
