@@ -14,6 +14,9 @@ type lesion struct {
 	at      int // index of its mention
 }
 
+// maxLesions bounds the work on one statement: what lists more is no sentence.
+const maxLesions = 32
+
 // findLesions lists what a statement says of findings and devices. Where it affirms none the lexicon knows and
 // calls nothing normal, its organs stand for something unnamed.
 func (d *detail) findLesions() []lesion {
@@ -21,7 +24,7 @@ func (d *detail) findLesions() []lesion {
 	affirmed := false
 	for i := range d.mentions {
 		m := &d.mentions[i]
-		if m.kind != "finding" && m.kind != "device" || d.adjective(i) {
+		if m.kind != "finding" && m.kind != "device" || d.adjective(i) || len(out) == maxLesions {
 			continue
 		}
 		out = append(out, d.lesionOf(m, i))

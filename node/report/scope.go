@@ -9,6 +9,7 @@ import (
 // the next stop, backward from a cue such as 'is not seen' to the last one.
 func (c *clause) negate() {
 	c.denied = make([]bool, len(c.tokens))
+	covered := 0 // a cue before this token adds nothing to the one before it
 	for n, s := range c.scopes {
 		back := s.cue&cueNegationBack != 0
 		ahead := s.cue&cueNegation != 0
@@ -16,8 +17,8 @@ func (c *clause) negate() {
 			back = c.closes(s.to)
 			ahead = !back
 		}
-		if ahead {
-			c.denyAhead(n)
+		if ahead && s.from >= covered {
+			covered = c.denyAhead(n)
 		}
 		if back {
 			c.denyBack(n)
@@ -36,7 +37,8 @@ func (c *clause) trails(s sighting) bool {
 	return s.from > 0 && c.closes(s.to) && (c.tokens[s.from].class == classHan || c.mark(s.from-1, ":："))
 }
 
-func (c *clause) denyAhead(n int) {
+// denyAhead denies what follows cue n and returns where it stopped.
+func (c *clause) denyAhead(n int) int {
 	end := len(c.tokens)
 	if c.lower(c.scopes[n].from) == "non" {
 		end = min(end, c.scopes[n].to+1)
@@ -50,9 +52,11 @@ func (c *clause) denyAhead(n int) {
 	if to := c.adjectival(c.scopes[n]); to > 0 {
 		end = min(end, to)
 	}
-	for i := c.scopes[n].from; i < end && !c.barrier(i); i++ {
+	i := c.scopes[n].from
+	for ; i < end && !c.barrier(i); i++ {
 		c.denied[i] = true
 	}
+	return i
 }
 
 // adjectival: 见无强化囊状影 tells of a cyst that lacks enhancement; the denial ends with its first term.

@@ -70,7 +70,7 @@ func (c *clause) joint(i int) int {
 	if next < len(c.tokens) && slices.Contains(conjunctions, c.lower(next)) {
 		next++
 	}
-	if next == i || next >= len(c.tokens) {
+	if next == i || next >= len(c.tokens) || c.tokens[next].class == classMark || slices.Contains(conjunctions, c.lower(next)) {
 		return 0
 	}
 	return next
