@@ -230,6 +230,7 @@ func (c *Case) MarshalJSON() ([]byte, error) {
 		ControlID string `json:"control_id"`
 		Status    string `json:"status"`
 		Author    string `json:"author"`
+		Filler    string `json:"filler"`
 	}
 	view := struct {
 		ID         int64       `json:"id"`
@@ -254,7 +255,7 @@ func (c *Case) MarshalJSON() ([]byte, error) {
 		view.Dismissed = &c.DismissedAt
 	}
 	if c.Report != nil {
-		view.Report = &reportView{ControlID: c.Report.ControlID, Status: c.Report.Status, Author: c.Report.Author.Name}
+		view.Report = &reportView{ControlID: c.Report.ControlID, Status: c.Report.Status, Author: c.Report.Author.Name, Filler: c.Report.Filler}
 	}
 	return json.Marshal(view)
 }

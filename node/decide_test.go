@@ -301,3 +301,17 @@ func TestFeedbackByHL7(t *testing.T) {
 	}
 	h.wait(node.Done) // the message began no case
 }
+
+// A filler number that stood in for an accession number goes when the images
+// have none.
+func TestFillerNumberIsNoAccessionNumber(t *testing.T) {
+	h := newHarness(t, nil)
+	h.send(message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal heart."})
+	if c := h.wait(node.WaitingImages)[0]; c.Accession != "F1" {
+		t.Errorf("while it waits the case is found by %q, want its filler number", c.Accession)
+	}
+	h.store(chest(study1, ""))
+	if c := h.wait(node.Done)[0]; c.Accession != "" || c.Report.Filler != "F1" {
+		t.Errorf("accession number %q, filler number %q", c.Accession, c.Report.Filler)
+	}
+}

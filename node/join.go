@@ -300,6 +300,9 @@ func (n *Node) attach(tx Tx, next *Case, study *Study, now time.Time) error {
 func adoptStudy(c *Case, s *Study) {
 	c.StudyUID, c.Reason, c.Candidates = s.UID, "", nil
 	c.Modality = cmp.Or(s.Modality, c.Modality)
+	if c.Report != nil && c.Report.Accession == c.Report.Filler {
+		c.Accession = "" // a filler number stood in for it until the images were here
+	}
 	c.Accession = cmp.Or(s.Accession, c.Accession)
 	c.PatientID = cmp.Or(s.Patient.ID, c.PatientID)
 }

@@ -131,6 +131,7 @@ var chinese = dictionary{
 	"Checks report text against images. Not for diagnosis; not verified by a human.": "核对报告文字与影像是否一致。不用于诊断，未经人工确认。",
 	"Buttons on this page need JavaScript.":                                          "本页的按钮需要 JavaScript。",
 	// list
+	"Order number": "申请单号", "order %s": "申请单 %s",
 	"Accession number": "检查号", "Study UID": "检查 UID", "State": "状态", "any state": "所有状态", "Find": "查找", "All": "全部",
 	"Cases by state": "各状态的病例", "Case": "病例", "Modality": "设备类型", "Flags": "提示", "Changed": "更新时间", "rev. %d": "第 %d 版",
 	"With flags": "有提示", "Without flags": "无提示", "No case here.": "这里没有病例。", "and %d more": "另有 %d 条", "none": "无",
