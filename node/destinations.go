@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // destinations are where results go now, with a worker for each.
@@ -73,7 +74,13 @@ func (n *Node) runDestinations(ctx context.Context, running *sync.WaitGroup) {
 		own, stop := context.WithCancel(ctx)
 		out := &outlet{name: name, node: n}
 		running.Go(func() {
-			n.work(own, deliverQueue(name), true, out.opens, func(ctx context.Context, j *Job) error { return n.deliver(ctx, out, j) })
+			n.work(own, deliverQueue(name), true, out.opens, func(own context.Context, j *Job) error {
+				err := n.deliver(own, out, j)
+				if own.Err() != nil && ctx.Err() == nil { // dismissed at work: the next of the name need not wait for the lease
+					return n.retry(ctx, j, time.Now())
+				}
+				return err
+			})
 		})
 		return stop
 	}

@@ -26,7 +26,7 @@ func TestDestinationsChangeWhileTheNodeRuns(t *testing.T) {
 	back := &recorder{}
 	ris.Sender = back
 	h.node.SetDestinations([]node.Destination{ris})
-	deadline := time.Now().Add(30 * time.Second) // the lease of the worker that was cut off runs out first
+	deadline := time.Now().Add(30 * time.Second)
 	for len(back.all()) == 0 {
 		if time.Now().After(deadline) {
 			t.Fatal("the result did not go out")
