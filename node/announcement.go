@@ -183,7 +183,14 @@ func (a *Announcement) String() string {
 	case a.Source == ByStep && a.Count == 0:
 		return fmt.Sprintf("procedure step at %s: %s", a.From, a.Status)
 	case a.Source == ByStep:
-		return fmt.Sprintf("procedure step at %s: %s, %d instances", a.From, a.Status, a.Count)
+		return fmt.Sprintf("procedure step at %s: %s, %s", a.From, a.Status, instances(a.Count))
 	}
-	return fmt.Sprintf("%s has %d instances", a.From, a.Count)
+	return a.From + " has " + instances(a.Count)
+}
+
+func instances(n int) string {
+	if n == 1 {
+		return "1 instance"
+	}
+	return fmt.Sprintf("%d instances", n)
 }

@@ -166,9 +166,9 @@ func (n *Node) pull(ctx context.Context, from Archive, c *Case, a *Announcement,
 		return false, ctx.Err()
 	}
 	if err != nil {
-		return a.Pulls < maxPulls, n.note(ctx, c.ID, fmt.Sprintf("%d missing instances asked of %s: %v", len(missing), from.Name, err))
+		return a.Pulls < maxPulls, n.note(ctx, c.ID, fmt.Sprintf("%s asked of %s, as missing: %v", instances(len(missing)), from.Name, err))
 	}
-	return false, n.note(ctx, c.ID, fmt.Sprintf("%d missing instances asked of %s: %s", len(missing), from.Name, detail))
+	return false, n.note(ctx, c.ID, fmt.Sprintf("%s asked of %s, as missing: %s", instances(len(missing)), from.Name, detail))
 }
 
 // inquireAgain ends an inquiry or sets the time of the next.
