@@ -73,11 +73,22 @@ type DICOM struct {
 
 // HL7 is the MLLP listener.
 type HL7 struct {
-	Listen         string  `yaml:"listen"`          // host:port; empty: do not listen
-	TLSListen      string  `yaml:"tls_listen"`      // the same by TLS
-	DefaultCharset string  `yaml:"default_charset"` // for messages without MSH-18, in the words of HL7 table 0211
-	MaxMessage     Size    `yaml:"max_message"`
-	Mapping        Mapping `yaml:"mapping"`
+	Listen               string   `yaml:"listen"`                 // host:port; empty: do not listen
+	TLSListen            string   `yaml:"tls_listen"`             // the same by TLS
+	DefaultCharset       string   `yaml:"default_charset"`        // for messages without MSH-18, in the words of HL7 table 0211
+	MaxMessage           Size     `yaml:"max_message"`            // bytes
+	AcceptUnknownSenders bool     `yaml:"accept_unknown_senders"` // false: only Senders may send
+	Senders              []Sender `yaml:"senders"`
+	Mapping              Mapping  `yaml:"mapping"`
+}
+
+// Sender is a system that sends HL7 messages from addresses of its own.
+type Sender struct {
+	Name           string   `yaml:"name"`
+	Allow          []string `yaml:"allow"`           // IP addresses and networks that it sends from
+	TLS            bool     `yaml:"tls"`             // it sends by TLS only
+	DefaultCharset string   `yaml:"default_charset"` // of its messages without MSH-18; empty: as of anybody
+	Charset        string   `yaml:"charset"`         // of all its messages, whatever MSH-18 says; empty: as they say
 }
 
 // Mapping says where this site's messages keep what joins a report to its study. Paths are written OBR-18 or

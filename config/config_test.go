@@ -16,7 +16,7 @@ func contract() *Config {
 		Mode:            ModeLive,
 		Site:            Site{Name: "concord", Language: LanguageReport},
 		DICOM:           DICOM{AETitle: "CONCORD", Listen: "127.0.0.1:11112", AcceptUnknownCallers: true, MaxPDU: 131072, MaxAssociations: 64},
-		HL7:             HL7{Listen: "127.0.0.1:2575", DefaultCharset: "UNICODE UTF-8", MaxMessage: 64 << 20, Mapping: noMapping},
+		HL7:             HL7{Listen: "127.0.0.1:2575", DefaultCharset: "UNICODE UTF-8", MaxMessage: 64 << 20, AcceptUnknownSenders: true, Senders: []Sender{}, Mapping: noMapping},
 		HTTP:            HTTP{Listen: "127.0.0.1:8080", Hosts: []string{}, TrustedProxies: []string{}},
 		Peers:           []Peer{{Name: "pacs", AETitle: "ORTHANC", Address: "127.0.0.1:4242", SendResults: true}},
 		HL7Destinations: []Destination{{Name: "ris", Address: "127.0.0.1:2576", SendResults: true, Version: "2.5.1", Status: "R"}},

@@ -100,6 +100,27 @@ func (k *checker) networks(key string, list []string) {
 	}
 }
 
+// checkSenders checks who sends HL7 messages.
+func (k *checker) checkSenders(senders []Sender) {
+	var names []string
+	for i, s := range senders {
+		key := fmt.Sprintf("hl7.senders[%d]", i)
+		names = k.name(key, s.Name, names)
+		if len(s.Allow) == 0 {
+			k.fail(key+".allow", "is empty; give the IP addresses or networks that the sender is known by")
+		}
+		k.networks(key+".allow", s.Allow)
+	}
+}
+
+// Holds says whether an address is in one of the networks, which are written as ParseNetwork reads them.
+func Holds(networks []string, address netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(text string) bool {
+		network, err := ParseNetwork(text)
+		return err == nil && network.Contains(address)
+	})
+}
+
 // ParseNetwork reads an IP address or a network in CIDR notation.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	if address, err := netip.ParseAddr(text); err == nil {

@@ -105,6 +105,7 @@ func (k *checker) checkListeners(c *Config) {
 		k.fail("hl7.default_charset", "is empty; name one of HL7 table 0211, such as UNICODE UTF-8")
 	}
 	k.between("hl7.max_message", int(c.HL7.MaxMessage), minHL7Message, maxHL7Message)
+	k.checkSenders(c.HL7.Senders)
 	taken := map[string]string{}
 	for _, l := range []struct{ key, address string }{
 		{"dicom.listen", c.DICOM.Listen}, {"hl7.listen", c.HL7.Listen}, {"http.listen", c.HTTP.Listen},

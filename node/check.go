@@ -95,7 +95,7 @@ func hasText(r *hl7.Report) bool {
 }
 
 func (n *Node) readReports(raw []byte) ([]hl7.Report, error) {
-	m, err := n.parse(raw)
+	m, err := n.parse("", raw)
 	if err != nil {
 		return nil, &InputError{"the HL7 message cannot be read: " + err.Error()}
 	}

@@ -42,7 +42,7 @@ func (n *Node) receiveMessage(ctx context.Context, peer string, raw []byte) (ack
 	}
 	r := &received{Message: Message{Peer: peer, Raw: raw, ReceivedAt: time.Now()}}
 	answer := hl7.Nack
-	m, unreadable := n.parse(raw)
+	m, unreadable := n.parse(peer, raw)
 	if unreadable == nil {
 		answer = func(_ []byte, text string, errs ...hl7.Error) []byte { return m.Answer(hl7.AE, text, errs...) }
 	}
@@ -60,8 +60,12 @@ func (n *Node) receiveMessage(ctx context.Context, peer string, raw []byte) (ack
 	return m.Answer(hl7.AA, "")
 }
 
-func (n *Node) parse(raw []byte) (*hl7.Message, error) {
-	return hl7.Parse(raw, hl7.Options{DefaultCharset: n.Config.DefaultCharset})
+func (n *Node) parse(peer string, raw []byte) (*hl7.Message, error) {
+	var opts hl7.Options
+	if n.Config.Reading != nil {
+		opts = n.Config.Reading(peer)
+	}
+	return hl7.Parse(raw, opts)
 }
 
 // problemOf is what is answered to the sender of a message that cannot be read.
@@ -116,7 +120,7 @@ type content struct {
 }
 
 func (n *Node) contentOf(r *received) (c content, err error) {
-	m, err := n.parse(r.Raw)
+	m, err := n.parse(r.Peer, r.Raw)
 	if err != nil {
 		return c, err
 	}

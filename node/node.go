@@ -31,17 +31,17 @@ const jobLease = 15 * time.Second
 
 // Config is what a site decides about its node.
 type Config struct {
-	Quiet          time.Duration // a study is complete when no object came for so long
-	Wait           time.Duration // a study waits so long for what was announced and has not come
-	Expire         time.Duration // a case gives up waiting for its other half; 0: never
-	Shadow         bool          // judge and record, send nothing
-	DefaultCharset string        // of HL7 messages without MSH-18
-	Mapping        hl7.Mapping   // which fields hold the keys of the join
-	Site           Site
-	Destinations   []Destination // until SetDestinations
-	JudgeWorkers   int           // cases judged at once; 0: one
-	Keep           time.Duration // images of a finished case stay so long; 0: until the disk is full
-	HighWatermark  float64       // used share of the disk from which on nothing more is taken in; 0: none
+	Quiet         time.Duration                 // a study is complete when no object came for so long
+	Wait          time.Duration                 // a study waits so long for what was announced and has not come
+	Expire        time.Duration                 // a case gives up waiting for its other half; 0: never
+	Shadow        bool                          // judge and record, send nothing
+	Reading       func(peer string) hl7.Options // how the HL7 messages of a peer are read; nil: as they say
+	Mapping       hl7.Mapping                   // which fields hold the keys of the join
+	Site          Site
+	Destinations  []Destination // until SetDestinations
+	JudgeWorkers  int           // cases judged at once; 0: one
+	Keep          time.Duration // images of a finished case stay so long; 0: until the disk is full
+	HighWatermark float64       // used share of the disk from which on nothing more is taken in; 0: none
 }
 
 // Site is how the node calls itself in what it sends.

@@ -123,7 +123,7 @@ func (t *auditTrail) messageReceived(p mllp.Peer, raw, ack []byte) {
 		return
 	}
 	config := &t.node.Config
-	m, err := hl7.Parse(raw, hl7.Options{DefaultCharset: config.DefaultCharset})
+	m, err := hl7.Parse(raw, config.Reading(p.Name))
 	if err != nil {
 		return // nobody knows of whom it is
 	}

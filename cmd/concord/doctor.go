@@ -145,7 +145,8 @@ func tryCase(ctx context.Context, c *config.Config) (string, error) {
 	trial.DataDir, trial.Mode, trial.Peers, trial.HL7Destinations = filepath.Join(dir, "data"), config.ModeShadow, nil, nil
 	trial.DICOM.Listen, trial.HL7.Listen, trial.HTTP.Listen = "127.0.0.1:0", "127.0.0.1:0", ""
 	trial.DICOM.TLSListen, trial.HL7.TLSListen = "", ""
-	trial.DICOM.AcceptUnknownCallers, trial.Study.Quiet = true, config.Duration(10*time.Millisecond)
+	trial.DICOM.AcceptUnknownCallers, trial.HL7.Senders, trial.HL7.AcceptUnknownSenders = true, nil, true
+	trial.Study.Quiet = config.Duration(10 * time.Millisecond)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -16,20 +16,10 @@ func mappingOf(m config.Mapping) hl7.Mapping {
 		AccessionStrip: hl7.Strip(m.AccessionStrip), PatientIDStrip: hl7.Strip(m.PatientIDStrip), Sections: m.Sections}
 }
 
-// checkHL7 refuses at the start what would quarantine every message.
-func checkHL7(c config.HL7) error {
-	if err := hl7.CheckCharset(c.DefaultCharset); err != nil {
-		return fmt.Errorf("hl7.default_charset: %w", err)
-	}
-	if err := mappingOf(c.Mapping).Validate(); err != nil {
-		return fmt.Errorf("hl7.mapping: %w", err)
-	}
-	return nil
-}
-
 type hl7ExplainCommand struct {
 	configFlags
-	File string `arg:"" help:"HL7 file; a batch or several messages are taken one by one." type:"existingfile"`
+	Sender string `help:"Read the file as a message of this one of hl7.senders."`
+	File   string `arg:"" help:"HL7 file; a batch or several messages are taken one by one." type:"existingfile"`
 }
 
 // Run prints what Concord reads in each message of the file, and why. The
@@ -39,6 +29,13 @@ func (e hl7ExplainCommand) Run(context.Context) error {
 	if err != nil {
 		return err
 	}
+	from := senders{c.HL7}
+	var sender *config.Sender
+	if e.Sender != "" {
+		if sender, err = from.named(e.Sender); err != nil {
+			return err
+		}
+	}
 	file, err := os.ReadFile(e.File)
 	if err != nil {
 		return err
@@ -47,7 +44,7 @@ func (e hl7ExplainCommand) Run(context.Context) error {
 	for raw := range hl7.Split(file) {
 		n++
 		fmt.Printf("── message %d\n", n)
-		m, err := hl7.Parse(raw, hl7.Options{DefaultCharset: c.HL7.DefaultCharset})
+		m, err := hl7.Parse(raw, from.optionsOf(sender))
 		if err != nil {
 			fmt.Printf("cannot be read: %v\n", err)
 			continue

@@ -274,10 +274,7 @@ func (n *network) caller(title string, from netip.Addr) (found *config.Peer, tit
 			continue
 		}
 		titled = true
-		if len(p.Allow) == 0 || slices.ContainsFunc(p.Allow, func(a string) bool {
-			allowed, err := config.ParseNetwork(a)
-			return err == nil && allowed.Contains(from)
-		}) {
+		if len(p.Allow) == 0 || config.Holds(p.Allow, from) {
 			return p, true
 		}
 	}

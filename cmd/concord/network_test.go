@@ -37,6 +37,8 @@ type scp struct {
 	node    *node.Node
 	address string
 	secure  string // address of the TLS port, if there is a certificate
+	hl7     string // the same for HL7
+	hl7TLS  string
 	file    string // the configuration
 }
 
@@ -58,18 +60,20 @@ func startSCP(t *testing.T, text string) *scp {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.node = &node.Node{Config: node.Config{Quiet: time.Duration(c.Study.Quiet), Site: siteOf(c)},
-		Index: index, Objects: index, Log: log, Judge: &node.Judge{Open: index.Open}}
+	s.node = &node.Node{Config: node.Config{Quiet: time.Duration(c.Study.Quiet), Site: siteOf(c), Reading: senders{c.HL7}.options},
+		Index: index, Objects: index, Journal: index.Journal, Log: log, Judge: &node.Judge{Open: index.Open}}
 	index.OnJob = s.node.Wake
-	server := dimseServer(s.peers, s.node, &auditTrail{node: s.node}, log)
+	trail := &auditTrail{node: s.node}
+	server, messages := dimseServer(s.peers, s.node, trail, log), messageServer(senders{c.HL7}, s.node, trail, log)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.node.Run(ctx) }()
-	s.address = s.listen(server.Serve)
+	s.address, s.hl7 = s.listen(server.Serve), s.listen(messages.Serve)
 	if c.TLS.Certificate != "" {
 		s.secure = s.listen(func(l net.Listener) error { return server.ServeTLS(l, s.peers.serverTLS()) })
+		s.hl7TLS = s.listen(func(l net.Listener) error { return messages.ServeTLS(l, s.peers.serverTLS()) })
 	}
-	t.Cleanup(func() { server.Close(); cancel(); <-ended; index.Close() })
+	t.Cleanup(func() { server.Close(); messages.Close(); cancel(); <-ended; index.Close() })
 	return s
 }
 

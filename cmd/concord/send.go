@@ -101,8 +101,9 @@ func sendFile(ctx context.Context, client *ae.Client, path string) error {
 
 type hl7SendCommand struct {
 	configFlags
+	TLS         bool     `help:"Send by TLS to host:port, with the certificate of the configuration." name:"tls"`
 	Destination string   `arg:"" help:"A configured destination's name, or host:port."`
-	Files       []string `arg:"" help:"HL7 files, one message each." type:"existingfile"`
+	Files       []string `arg:"" help:"HL7 files; the messages of a batch are sent one by one." type:"existingfile"`
 }
 
 // Run sends the messages one after another and prints each acknowledgement.
@@ -111,35 +112,50 @@ func (h hl7SendCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client := &mllp.Client{Address: hl7Address(c, h.Destination), Timeout: sendTimeout}
+	now, err := networkOf(c)
+	if err != nil {
+		return err
+	}
+	client := now.messenger(h.destination(c))
 	defer client.Close()
 	var failures []error
 	for _, path := range h.Files {
-		raw, err := os.ReadFile(path)
+		file, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		answer, err := client.Send(ctx, raw)
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		ack, err := hl7.ParseAck(answer)
-		if err != nil {
-			return fmt.Errorf("%s: the answer is no acknowledgement: %w", path, err)
-		}
-		fmt.Printf("%s: %s %s\n", path, ack.Code, ack.Text)
-		if !ack.Accepted() {
-			failures = append(failures, fmt.Errorf("%s was answered %s", path, ack.Code))
+		for message := range hl7.Split(file) {
+			ack, err := sendMessage(ctx, client, message)
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			fmt.Printf("%s: %s %s %s\n", path, ack.Code, ack.ControlID, ack.Text)
+			if !ack.Accepted() {
+				failures = append(failures, fmt.Errorf("%s: message %s was answered %s", path, ack.ControlID, ack.Code))
+			}
 		}
 	}
 	return errors.Join(failures...)
 }
 
-func hl7Address(c *config.Config, destination string) string {
+func sendMessage(ctx context.Context, client *mllp.Client, message []byte) (hl7.Ack, error) {
+	answer, err := client.Send(ctx, message)
+	if err != nil {
+		return hl7.Ack{}, err
+	}
+	ack, err := hl7.ParseAck(answer)
+	if err != nil {
+		return hl7.Ack{}, fmt.Errorf("the answer is no acknowledgement: %w", err)
+	}
+	return ack, nil
+}
+
+// destination is a configured one, or an address.
+func (h hl7SendCommand) destination(c *config.Config) config.Destination {
 	for _, d := range c.HL7Destinations {
-		if d.Name == destination {
-			return d.Address
+		if d.Name == h.Destination {
+			return d
 		}
 	}
-	return destination
+	return config.Destination{Address: h.Destination, TLS: h.TLS}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -95,7 +94,7 @@ const judgeWorkers = 4
 
 func newNode(peers *Peers, trail *auditTrail, packs *models, index *store.Store, log *zap.Logger) (*node.Node, error) {
 	c := peers.current().Config
-	if err := checkHL7(c.HL7); err != nil {
+	if err := (senders{c.HL7}).check(); err != nil {
 		return nil, err
 	}
 	judge, err := newJudge(c, packs.live.Live)
@@ -106,7 +105,7 @@ func newNode(peers *Peers, trail *auditTrail, packs *models, index *store.Store,
 	return &node.Node{
 		Config: node.Config{
 			Quiet: time.Duration(c.Study.Quiet), Wait: time.Duration(c.Study.Wait), Expire: time.Duration(c.Study.Expire), Shadow: c.Mode == config.ModeShadow,
-			DefaultCharset: c.HL7.DefaultCharset, Mapping: mappingOf(c.HL7.Mapping), Destinations: trail.destinations(peers, log), Site: siteOf(c),
+			Reading: senders{c.HL7}.options, Mapping: mappingOf(c.HL7.Mapping), Destinations: trail.destinations(peers, log), Site: siteOf(c),
 			Keep: time.Duration(c.Retention.Keep), HighWatermark: float64(c.Retention.HighWatermark) / 100,
 			JudgeWorkers: judgeWorkers,
 		},
@@ -132,12 +131,7 @@ func serveOn(ctx context.Context, peers *Peers, n *node.Node, trail *auditTrail,
 	dimse := dimseServer(peers, n, trail, log)
 	peers.Changed = func() { networkChanged(peers, n, trail, log) }
 	peers.Reloaded = packs.reload
-	messages := &mllp.Server{MaxMessage: int(c.HL7.MaxMessage), Log: log,
-		Handle: func(ctx context.Context, p mllp.Peer, raw []byte) []byte {
-			ack := n.ReceiveMessage(ctx, p.Name, raw)
-			trail.messageReceived(p, raw, ack)
-			return ack
-		}}
+	messages := messageServer(senders{c.HL7}, n, trail, log)
 	access := accessOf(c.HTTP)
 	page := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: trail.web((&console.Console{Node: n, Title: c.DICOM.AETitle, Access: access,
 		Peers: peers.shown, ReplaceNetwork: peers.Replace, Ready: n.Ready, Metrics: append(trail.metrics(), packs), Log: log}).Handler(), access, log)}
@@ -161,7 +155,7 @@ func serveOn(ctx context.Context, peers *Peers, n *node.Node, trail *auditTrail,
 	start("dicom", ports.dicom, dimse.Serve)
 	start("dicom by TLS", ports.dicomTLS, func(l net.Listener) error { return dimse.ServeTLS(l, peers.serverTLS()) })
 	start("hl7", ports.hl7, messages.Serve)
-	start("hl7 by TLS", ports.hl7TLS, func(l net.Listener) error { return messages.Serve(tls.NewListener(l, peers.serverTLS())) })
+	start("hl7 by TLS", ports.hl7TLS, func(l net.Listener) error { return messages.ServeTLS(l, peers.serverTLS()) })
 	start("http", ports.http, page.Serve)
 
 	var err error

@@ -33,13 +33,12 @@ type Server struct {
 	// mode); nil closes the connection unanswered, so that the sender sends again.
 	Handle func(ctx context.Context, peer Peer, raw []byte) (ack []byte)
 
-	MaxMessage     int                  // bytes; 0: DefaultMaxMessage
-	MaxBuffered    int64                // bytes of unfinished messages over all connections; 0: four of MaxMessage
-	MaxConnections int                  // 0: 256
-	IdleTimeout    time.Duration        // for the next message to begin, and for one begun to end; 0: 10 minutes
-	Allow          func(net.Addr) error // nil: everyone
-	TLSConfig      *tls.Config          // nil: plain TCP
-	Log            *zap.Logger          // nil: none
+	MaxMessage     int                                   // bytes; 0: DefaultMaxMessage
+	MaxBuffered    int64                                 // bytes of unfinished messages over all connections; 0: four of MaxMessage
+	MaxConnections int                                   // 0: 256
+	IdleTimeout    time.Duration                         // for the next message to begin, and for one begun to end; 0: 10 minutes
+	Allow          func(from net.Addr, byTLS bool) error // nil: everyone
+	Log            *zap.Logger                           // nil: none
 
 	setup     sync.Once
 	ctx       context.Context // of the handlers
@@ -86,7 +85,12 @@ func (s *Server) init() {
 }
 
 // Serve accepts connections until Shutdown or Close, then returns ErrClosed.
-func (s *Server) Serve(l net.Listener) error {
+func (s *Server) Serve(l net.Listener) error { return s.serve(l, nil) }
+
+// ServeTLS is Serve for connections by TLS.
+func (s *Server) ServeTLS(l net.Listener, config *tls.Config) error { return s.serve(l, config) }
+
+func (s *Server) serve(l net.Listener, config *tls.Config) error {
 	s.init()
 	defer l.Close()
 	if !s.track(func() { s.listeners[l] = true }) {
@@ -105,7 +109,7 @@ func (s *Server) Serve(l net.Listener) error {
 			}
 			return fmt.Errorf("mllp: accept on %s: %w", l.Addr(), err)
 		}
-		if err := s.admit(conn); err != nil {
+		if err := s.admit(conn, config); err != nil {
 			s.Log.Warn("mllp: connection refused", zap.Stringer("peer", conn.RemoteAddr()), zap.Error(err))
 			conn.Close()
 		}
@@ -123,9 +127,9 @@ func isExhausted(err error) bool {
 }
 
 // admit starts a connection's goroutine, or says why it may not have one.
-func (s *Server) admit(conn net.Conn) error {
+func (s *Server) admit(conn net.Conn, config *tls.Config) error {
 	if s.Allow != nil {
-		if err := s.Allow(conn.RemoteAddr()); err != nil {
+		if err := s.Allow(conn.RemoteAddr(), config != nil); err != nil {
 			return err
 		}
 	}
@@ -145,7 +149,7 @@ func (s *Server) admit(conn net.Conn) error {
 	go func() {
 		defer s.running.Done()
 		defer s.forget(conn)
-		s.converse(conn)
+		s.converse(conn, config)
 	}()
 	return nil
 }
@@ -171,12 +175,12 @@ func (s *Server) forget(conn net.Conn) {
 }
 
 // converse serves one connection to its end.
-func (s *Server) converse(conn net.Conn) {
+func (s *Server) converse(conn net.Conn, config *tls.Config) {
 	peer := Peer{Address: conn.RemoteAddr()}
 	peer.Name = fmt.Sprintf("%s>%s#%d", conn.RemoteAddr(), conn.LocalAddr(), s.serial.Add(1))
 	log := s.Log.With(zap.String("connection", peer.Name))
-	if s.TLSConfig != nil {
-		secure := tls.Server(conn, s.TLSConfig)
+	if config != nil {
+		secure := tls.Server(conn, config)
 		conn.SetDeadline(time.Now().Add(handshakeTimeout))
 		if err := secure.HandshakeContext(s.ctx); err != nil {
 			log.Warn("mllp: TLS handshake failed", zap.Error(err))

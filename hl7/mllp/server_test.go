@@ -48,12 +48,18 @@ func accept(_ context.Context, _ Peer, raw []byte) []byte {
 // start serves on a free port until the test ends.
 func start(t *testing.T, s *Server) string {
 	t.Helper()
+	return startWith(t, s, s.Serve)
+}
+
+// startWith serves by one of the ways to serve.
+func startWith(t *testing.T, s *Server, serve func(net.Listener) error) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
+	go func() { done <- serve(l) }()
 	t.Cleanup(func() {
 		s.Close()
 		if err := <-done; !errors.Is(err, ErrClosed) {
@@ -192,7 +198,7 @@ func TestServerRefusesConnections(t *testing.T) {
 	}
 	closed(full)
 	answersWith(t, first, Frame(message("2")), hl7.AA, "2")
-	closed(start(t, &Server{Handle: accept, Allow: func(a net.Addr) error { return errors.New("not on the list") }}))
+	closed(start(t, &Server{Handle: accept, Allow: func(net.Addr, bool) error { return errors.New("not on the list") }}))
 }
 
 // TestServerBoundsMemory fills the memory set aside with one unfinished message; the next
@@ -348,13 +354,19 @@ func TestTLS(t *testing.T) {
 	own, pool := certificate(t)
 	var seen Peer
 	s := &Server{
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{own}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12},
 		Handle: func(ctx context.Context, p Peer, raw []byte) []byte {
 			seen = p
 			return accept(ctx, p, raw)
 		},
+		Allow: func(_ net.Addr, byTLS bool) error {
+			if !byTLS {
+				return errors.New("by TLS only")
+			}
+			return nil
+		},
 	}
-	address := start(t, s)
+	config := &tls.Config{Certificates: []tls.Certificate{own}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}
+	address := startWith(t, s, func(l net.Listener) error { return s.ServeTLS(l, config) })
 	client := &Client{Address: address, TLSConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{own}}}
 	defer client.Close()
 	for _, id := range []string{"1", "2"} {
@@ -369,16 +381,19 @@ func TestTLS(t *testing.T) {
 	if seen.Certificate != "CN=ris.example" {
 		t.Errorf("the peer is %+v", seen)
 	}
-	for name, config := range map[string]*tls.Config{"no certificate": {RootCAs: pool}, "unknown server": {}} {
+	for name, config := range map[string]*tls.Config{"no certificate": {RootCAs: pool}, "unknown server": {Certificates: []tls.Certificate{own}},
+		"TLS 1.1": {RootCAs: pool, Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS11, MaxVersion: tls.VersionTLS11}} {
 		stranger := &Client{Address: address, TLSConfig: config}
 		if _, err := stranger.Send(t.Context(), message("3")); err == nil {
 			t.Errorf("%s: a message went through", name)
 		}
 		stranger.Close()
 	}
-	plain := &Client{Address: address, Timeout: patience}
-	defer plain.Close()
-	if ack, err := plain.Send(t.Context(), message("4")); err == nil {
-		t.Errorf("a plain message was answered by %q", ack)
+	for _, address := range []string{address, start(t, s)} { // the same server also listens in the clear
+		plain := &Client{Address: address, Timeout: patience}
+		defer plain.Close()
+		if ack, err := plain.Send(t.Context(), message("4")); err == nil {
+			t.Errorf("a plain message was answered by %q", ack)
+		}
 	}
 }
