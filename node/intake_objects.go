@@ -207,9 +207,10 @@ type indexer struct {
 }
 
 const (
-	indexBacklog = 4096 // objects whose index entry may lag; then C-STORE waits
-	indexBatch   = 256  // objects in one transaction
-	maxScans     = 4    // at once: a hostile header may cost 40 MiB, an honest one some 50 µs
+	indexBacklog = 4096                   // objects whose index entry may lag; then C-STORE waits
+	indexBatch   = 1000                   // objects in one transaction
+	indexDelay   = 100 * time.Millisecond // so long one waits for others: the index then flushes seldom, and leaves the disk to the objects
+	maxScans     = 4                      // at once: a hostile header may cost 40 MiB, an honest one some 50 µs
 )
 
 func (x *indexer) init() {
@@ -294,20 +295,20 @@ func (x *indexer) forget(batch []Object) {
 	}
 }
 
-// nextBatch waits for an object and takes what else is there.
+// nextBatch waits for an object and takes those that come within indexDelay.
 func (n *Node) nextBatch(ctx context.Context) (batch []Object) {
-	select {
-	case <-ctx.Done():
-		return nil
-	case o := <-n.intake.queue:
-		batch = append(batch, o)
-	}
+	var full <-chan time.Time
 	for len(batch) < indexBatch {
 		select {
+		case <-ctx.Done():
+			return nil
 		case o := <-n.intake.queue:
 			batch = append(batch, o)
-		default:
+		case <-full:
 			return batch
+		}
+		if full == nil {
+			full = time.After(indexDelay)
 		}
 	}
 	return batch

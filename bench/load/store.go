@@ -155,10 +155,13 @@ func (c *sinkCommand) Run() error {
 	if err != nil {
 		return err
 	}
+	buffers := sync.Pool{New: func() any { return new([256 << 10]byte) }}
 	server := ae.Server{
 		StorageClass: dicom.IsStorage,
 		Store: func(_ context.Context, rq *ae.StoreRequest) error {
-			_, err := io.Copy(io.Discard, rq.Data)
+			buffer := buffers.Get().(*[256 << 10]byte)
+			defer buffers.Put(buffer)
+			_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, rq.Data, buffer[:])
 			return err
 		},
 	}

@@ -3,6 +3,7 @@ package ae
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -78,47 +79,49 @@ func TestStreamedAtChunkBorder(t *testing.T) {
 	}
 }
 
-// TestWriteToEqualsRead lets the handler read a part and then take the rest by
-// WriteTo, at fragment sizes from tiny to large.
-func TestWriteToEqualsRead(t *testing.T) {
+// TestReadInAnyPieces lets the handler read pieces of all sizes, at fragment
+// sizes from tiny to large, over TCP and over TLS, which has no readv.
+func TestReadInAnyPieces(t *testing.T) {
+	cert, pool := certificate(t)
 	for _, max := range []uint32{20, 1000, 16384, 131072, 1 << 19} {
-		o := synthetic(700_001 &^ 1)
-		if max < 1000 {
-			o = synthetic(9000)
-		}
-		var got bytes.Buffer
-		var sizes []int
-		done := make(chan struct{}, 1)
-		s := newServer(nil)
-		s.MaxPDU = max
-		s.Store = func(_ context.Context, rq *StoreRequest) error {
-			defer func() { done <- struct{}{} }()
-			if _, err := io.CopyN(&got, rq.Data, int64(rand.IntN(5000))); err != nil {
+		for _, security := range []*tls.Config{nil, {Certificates: []tls.Certificate{cert}, RootCAs: pool}} {
+			o := synthetic(700_001 &^ 1)
+			if max < 1000 {
+				o = synthetic(9000)
+			}
+			var got []byte
+			s := newServer(nil)
+			s.MaxPDU, s.TLSConfig = max, security
+			s.Store = func(_ context.Context, rq *StoreRequest) (err error) {
+				got, err = readPieces(rq.Data)
 				return err
 			}
-			_, err := rq.Data.(io.WriterTo).WriteTo(writerFunc(func(p []byte) (int, error) {
-				sizes = append(sizes, len(p))
-				return got.Write(p)
-			}))
-			return err
-		}
-		a := dial(t, client(start(t, s)), contextOf(o))
-		if err := a.Store(t.Context(), o.request()); err != nil {
-			t.Fatal(err)
-		}
-		<-done
-		if !bytes.Equal(got.Bytes(), o.data) {
-			t.Errorf("limit %d: other bytes came", max)
-		}
-		if len(sizes) > len(o.data)/(writeSize/2)+2 {
-			t.Errorf("limit %d: %d writes for %d bytes", max, len(sizes), len(o.data))
+			c := client(start(t, s))
+			c.TLSConfig = security
+			if err := dial(t, c, contextOf(o)).Store(t.Context(), o.request()); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, o.data) {
+				t.Errorf("limit %d, TLS %v: other bytes came", max, security != nil)
+			}
 		}
 	}
 }
 
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+// readPieces reads to the end in pieces from 1 byte to 512 KiB.
+func readPieces(r io.Reader) (all []byte, err error) {
+	for {
+		p := make([]byte, 1+rand.IntN(1<<(1+rand.IntN(19))))
+		n, err := r.Read(p)
+		all = append(all, p[:n]...)
+		if err == io.EOF {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+}
 
 func TestHandlerErrorBecomesStatus(t *testing.T) {
 	o := synthetic(300_000)

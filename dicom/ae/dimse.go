@@ -23,7 +23,6 @@ type dimse struct {
 	peerMax  uint32 // longest P-DATA-TF that the peer receives; 0: no limit
 
 	command []byte // the command set under way, reused
-	gather  []byte // small fragments on their way to a writer, reused
 	out     outgoing
 }
 
@@ -144,68 +143,29 @@ func (s *dataSet) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	b, err := s.piece(uint32(min(len(p), largeBuffer)))
-	return copy(p, b), err
-}
-
-// writeSize is how much WriteTo gathers before it writes.
-const writeSize = 64 << 10
-
-// WriteTo implements io.WriterTo. Each write but the last has writeSize bytes
-// or more: long fragments are written from the input buffer without a copy,
-// short ones are gathered.
-func (s *dataSet) WriteTo(w io.Writer) (int64, error) {
-	d, written := s.d, int64(0)
-	for {
-		b, err := s.piece(largeBuffer)
-		if err == nil && len(d.gather)+len(b) < writeSize {
-			d.gather = append(d.gather, b...)
-			continue
-		}
-		n, writeErr := writeBoth(w, d.gather, b)
-		d.gather = d.gather[:0]
-		written += n
-		switch {
-		case writeErr != nil:
-			return written, writeErr
-		case err == io.EOF:
-			return written, nil
-		case err != nil:
-			return written, err
-		}
+	if err := s.more(); err != nil {
+		return 0, err
 	}
+	n, err := s.d.in.into(p[:min(len(p), int(s.left))])
+	return n, s.took(n, err)
 }
 
-// writeBoth writes two pieces, of which each may be empty.
-func writeBoth(w io.Writer, a, b []byte) (written int64, err error) {
-	for _, p := range [][]byte{a, b} {
-		if len(p) == 0 || err != nil {
-			continue
-		}
-		var n int
-		n, err = w.Write(p)
-		written += int64(n)
-	}
-	return written, err
-}
-
-// piece returns at least 1 and at most limit bytes as a part of the input
-// buffer.
-func (s *dataSet) piece(limit uint32) ([]byte, error) {
+// more makes sure that there is a byte to read.
+func (s *dataSet) more() error {
 	for s.left == 0 && s.err == nil {
 		s.err = s.nextFragment()
 	}
-	if s.err != nil {
-		return nil, s.err
-	}
-	b, err := s.d.in.fragment(min(limit, s.left))
+	return s.err
+}
+
+// took counts what was read of the fragment under way.
+func (s *dataSet) took(n int, err error) error {
+	s.left -= uint32(n)
+	s.n += int64(n)
 	if err != nil {
 		s.err = cutOff(s.d.fail(err))
-		return nil, s.err
 	}
-	s.left -= uint32(len(b))
-	s.n += int64(len(b))
-	return b, nil
+	return s.err
 }
 
 // nextFragment reads the header of the next fragment (PS3.8 E.2).
@@ -239,7 +199,11 @@ func cutOff(err error) error {
 // of the data set came.
 func (s *dataSet) drain() error {
 	for {
-		_, err := s.piece(largeBuffer)
+		err := s.more()
+		if err == nil {
+			b, failed := s.d.in.fragment(s.left)
+			err = s.took(len(b), failed)
+		}
 		if err == io.EOF {
 			return nil
 		}

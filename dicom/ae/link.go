@@ -71,7 +71,7 @@ type link struct {
 // Evt1.
 func newLink(conn net.Conn, artim, idle time.Duration, maxData uint32) *link {
 	l := &link{conn: conn, state: Sta1, artim: artim, idle: idle, maxData: maxData}
-	l.in.conn, l.in.buf, l.in.limit = conn, make([]byte, smallBuffer), l.patience
+	l.in = newReader(conn, l.patience)
 	if _, ok := conn.(*net.TCPConn); !ok {
 		l.out = bufio.NewWriterSize(conn, joinBuffer)
 	}

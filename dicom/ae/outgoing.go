@@ -74,7 +74,7 @@ func (o *outgoing) copy(data io.Reader) error {
 	}
 	if o.chunk == nil { // whole fragments, and what is held back
 		limit := o.fragmentSize()
-		o.chunk = make([]byte, max(1, largeBuffer/limit)*limit+heldBack)
+		o.chunk = make([]byte, max(1, maxBatch/limit)*limit+heldBack)
 	}
 	held := 0
 	for {

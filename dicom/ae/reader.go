@@ -16,14 +16,16 @@ const (
 	smallBuffer = 4 << 10
 
 	// largeBuffer is what it has from its first longer P-DATA-TF on. It is the
-	// most that an association buffers of its input.
-	largeBuffer = 256 << 10
+	// most that an association buffers of its input: data sets go from the
+	// connection to where they are wanted.
+	largeBuffer = 16 << 10
 )
 
-// reader reads a connection in large pieces into one reused buffer and hands
-// out parts of that buffer. A part is valid until the next call.
+// reader reads a connection into one reused buffer, of which it hands out
+// parts, and into buffers of the caller. A part is valid until the next call.
 type reader struct {
 	conn       net.Conn
+	scatter    *scatter // nil: the connection has no readv
 	buf        []byte
 	start, end int // unread bytes are buf[start:end]
 
@@ -40,28 +42,46 @@ type reader struct {
 	body uint32 // bytes left of the PDU under way that are not read yet
 }
 
+func newReader(conn net.Conn, limit func() time.Duration) reader {
+	return reader{conn: conn, scatter: newScatter(conn), buf: make([]byte, smallBuffer), limit: limit}
+}
+
 // fill reads once; there is room for a byte at least.
 func (r *reader) fill() error {
 	if r.start == r.end {
 		r.start, r.end = 0, 0
 	}
+	n, err := r.read(nil, r.buf[r.end:])
+	r.end += n
+	return err
+}
+
+// read reads once, first into p and what is more into rest, where the
+// connection can do both at once.
+func (r *reader) read(p, rest []byte) (n int, err error) {
 	began := time.Now()
 	if err := r.conn.SetReadDeadline(began.Add(r.patience)); err != nil {
-		return err
+		return 0, err
 	}
 	if r.interrupted.Load() {
-		return os.ErrDeadlineExceeded
+		return 0, os.ErrDeadlineExceeded
 	}
-	n, err := r.conn.Read(r.buf[r.end:])
+	switch {
+	case len(p) == 0:
+		n, err = r.conn.Read(rest)
+	case r.scatter == nil:
+		n, err = r.conn.Read(p)
+	default:
+		n, err = r.scatter.read(p, rest)
+	}
 	r.patience -= time.Since(began)
-	r.end += n
 	if n > 0 {
-		return nil
+		return n, nil
 	}
 	if err == nil {
-		return io.ErrNoProgress
+		err = io.ErrNoProgress
 	}
-	return err
+	return 0, err
 }
 
 // take returns the next n bytes, which must fit the buffer.
@@ -158,6 +178,22 @@ func (r *reader) fragment(limit uint32) ([]byte, error) {
 	b, err := r.some(limit)
 	r.body -= uint32(len(b))
 	return b, err
+}
+
+// into fills p with 1 byte at least of the P-DATA-TF under way, which has as
+// many left. What is not buffered goes straight from the connection to p.
+func (r *reader) into(p []byte) (n int, err error) {
+	if r.start < r.end || len(p) < len(r.buf) {
+		b, err := r.fragment(uint32(len(p)))
+		return copy(p, b), err
+	}
+	n, err = r.read(p, r.buf)
+	if n > len(p) {
+		r.start, r.end = 0, n-len(p)
+		n = len(p)
+	}
+	r.body -= uint32(n)
+	return n, err
 }
 
 // shrink goes back to the small buffer if what is unread fits it.

@@ -25,9 +25,8 @@ const (
 // Set its fields before Serve and leave them. The zero value answers C-ECHO to
 // anybody.
 //
-// An association costs at most a buffer of 256 KiB, 64 KiB each for small
-// fragments, a command set and TLS, and while it is negotiated a request of
-// 1 MiB. Beside the associations at most 1024 connections wait for their
+// An association costs at most a buffer of 16 KiB, 64 KiB each for a command
+// set and TLS, and while it is negotiated a request of 1 MiB. Beside the associations at most 1024 connections wait for their
 // request or their end, 4 KiB each.
 type Server struct {
 	AETitle         string        // called AE title that must be used; "": Authorize decides
@@ -245,7 +244,7 @@ type StoreRequest struct {
 	MoveOriginatorMessageID uint16
 
 	// Data is the data set, without preamble and file meta information, in
-	// TransferSyntax. A received one comes straight from the connection, is an
-	// io.WriterTo that writes in large pieces, and ends with the handler.
+	// TransferSyntax. A received one comes straight from the connection, without
+	// a copy if it is read in large pieces, and ends with the handler.
 	Data io.Reader
 }

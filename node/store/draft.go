@@ -247,8 +247,11 @@ func (d *draft) publish(base string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if d.file == nil && d.files.recent.ready() {
-		return name, d.journal(name)
+	if d.file == nil {
+		if end, ok := d.files.recent.begin(d.used); ok {
+			defer end()
+			return name, d.journal(name)
+		}
 	}
 	defer d.files.release([]string{name})
 	if err := d.write(d.unwritten()); err != nil {
@@ -280,8 +283,7 @@ func (d *draft) flush(name string) error {
 func (d *draft) journal(name string) error {
 	written := make(chan error, 1)
 	go func() { written <- d.write(d.unwritten()) }()
-	done, recorded := d.files.recent.record(name, d.memory[:d.used])
-	defer done()
+	recorded := d.files.recent.record(name, d.memory[:d.used])
 	if err := <-written; err != nil {
 		return err // the name stays claimed: its record may bring it back
 	}

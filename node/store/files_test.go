@@ -42,10 +42,10 @@ func eachWay(t *testing.T, run func(t *testing.T, s *Store)) {
 // warm makes the journal ready.
 func warm(t testing.TB, f *files) {
 	t.Helper()
-	if err := f.recent.journal.addSpare(); err != nil {
-		t.Fatal(err)
+	f.recent.warm()
+	if f.recent.capacity.Load() == 0 {
+		t.Skip("the disk is too full for the journal")
 	}
-	f.recent.warm.Store(true)
 }
 
 func store(t testing.TB, s *Store, name string, data []byte) string {

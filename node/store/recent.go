@@ -19,16 +19,15 @@ import (
 )
 
 const (
-	// settleAfter bytes of records have their files flushed together.
-	settleAfter = 2 * segmentSize
-	// maxUnsettled bytes of records make commits wait for that.
-	maxUnsettled = 4 * settleAfter
-	// warmAfter commits the journal's first segment is made: whoever gets a few
-	// objects needs none.
+	// recentSegments of a journal are used in turn, 64 MiB in all, so that
+	// their pages stay with the kernel.
+	recentSegments = 4
+	// segmentUse of each counts: what comes together may leave the rest unused.
+	segmentUse = segmentSize / 2
+	// warmAfter commits the journal is made: whoever gets a few objects needs none.
 	warmAfter = 16
-	// minFree is the room on the disk below which there is no journal: it takes
-	// up to maxUnsettled.
-	minFree = 16 * maxUnsettled
+	// minFree is the room on the disk below which there is no journal.
+	minFree = 16 * recentSegments * segmentSize
 )
 
 // recent makes small objects durable before their files are: a record of each
@@ -39,12 +38,12 @@ type recent struct {
 	log     *zap.Logger
 	journal *Journal
 
-	commits atomic.Int64 // until the journal is warm
-	warm    atomic.Bool
-	makers  sync.WaitGroup
+	commits  atomic.Int64 // while there is no journal
+	capacity atomic.Int64 // bytes of records that fit
+	workers  sync.WaitGroup
 
 	naming    sync.RWMutex // read by commits from the record to the name of the file
-	unsettled atomic.Int64 // bytes
+	unsettled atomic.Int64 // bytes of records
 	last      atomic.Uint64
 	settles   groupSync
 	settling  atomic.Bool
@@ -79,57 +78,61 @@ func openRecent(dir string, f *files, log *zap.Logger) (r *recent, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: bring back objects of the journal: %w", err), r.journal.close())
 	}
-	r.warm.Store(len(r.journal.spare) > 0)
+	r.capacity.Store(int64(len(r.journal.spare)) * segmentUse)
 	if restored > 0 {
 		log.Info("store: the journal brought back objects whose files the disk had not kept", zap.Int("objects", restored))
 	}
 	return r, nil
 }
 
-// ready says whether the journal can take a record at once.
-func (r *recent) ready() bool {
-	if r.warm.Load() {
-		return true
-	}
-	if r.commits.Add(1) == warmAfter && r.files.free() >= minFree {
-		r.makers.Go(func() {
-			if err := r.journal.addSpare(); err != nil {
-				r.log.Warn("store: cannot make the journal of objects; each object is flushed by itself", zap.Error(err))
-				return
-			}
-			r.warm.Store(true)
-		})
-	}
-	return false
-}
-
-// record makes an object durable that is to be stored under a path. The caller
-// calls done when its file has that name, or will not get it.
-func (r *recent) record(path string, object []byte) (done func(), err error) {
-	if r.unsettled.Load() >= maxUnsettled {
-		if err := r.settle(); err != nil {
-			return func() {}, err
-		}
+// begin reserves room for a record of so many bytes; without room the object
+// has to be flushed by itself. The caller calls end when the file of the record
+// has its name, or will not get it.
+func (r *recent) begin(size int) (end func(), ok bool) {
+	if r.capacity.Load() == 0 && r.commits.Add(1) == warmAfter {
+		r.workers.Go(r.warm)
 	}
 	r.naming.RLock()
-	head := append(binary.LittleEndian.AppendUint16(nil, uint16(len(path))), path...)
-	if err = r.journal.Append(r.last.Store, head, object); err == nil {
-		r.unsettled.Add(int64(len(object)))
+	if r.unsettled.Add(int64(size)) <= r.capacity.Load() {
+		return r.end, true
 	}
-	return r.named, err
+	r.unsettled.Add(-int64(size))
+	r.end()
+	return nil, false
 }
 
-func (r *recent) named() {
+// end lets what is recorded be settled once half of the room is used.
+func (r *recent) end() {
 	r.naming.RUnlock()
-	if r.unsettled.Load() < settleAfter || !r.settling.CompareAndSwap(false, true) {
+	if r.unsettled.Load() <= r.capacity.Load()/2 || !r.settling.CompareAndSwap(false, true) {
 		return
 	}
-	r.makers.Go(func() {
+	r.workers.Go(func() {
 		defer r.settling.Store(false)
 		if err := r.settle(); err != nil {
 			r.log.Error("store: cannot flush the files of objects; the journal keeps them", zap.Error(err))
 		}
 	})
+}
+
+// warm makes the segments of the journal.
+func (r *recent) warm() {
+	if r.files.free() < minFree {
+		return
+	}
+	for range recentSegments {
+		if err := r.journal.addSpare(); err != nil {
+			r.log.Warn("store: cannot make the journal of objects; each is flushed by itself", zap.Error(err))
+			return
+		}
+		r.capacity.Add(segmentUse)
+	}
+}
+
+// record makes an object durable that is to be stored under a path.
+func (r *recent) record(path string, object []byte) error {
+	head := append(binary.LittleEndian.AppendUint16(nil, uint16(len(path))), path...)
+	return r.journal.Append(r.last.Store, head, object)
 }
 
 // settle flushes the files of the objects so far and gives up their records.
@@ -157,7 +160,7 @@ func (r *recent) flush() error {
 
 // close settles what there is.
 func (r *recent) close() error {
-	r.makers.Wait()
+	r.workers.Wait()
 	return errors.Join(r.settle(), r.journal.close())
 }
 

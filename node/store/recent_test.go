@@ -104,7 +104,7 @@ func TestACleanEndLeavesNothingToBringBack(t *testing.T) {
 	}
 	s = open(t, dir)
 	equal(t, "files", len(tree(t, s.files.dir)), 0)
-	if !s.files.recent.ready() {
+	if s.files.recent.capacity.Load() == 0 {
 		t.Error("the journal of the last run is not used again")
 	}
 }
@@ -112,12 +112,22 @@ func TestACleanEndLeavesNothingToBringBack(t *testing.T) {
 func TestManyRecentObjectsAreSettled(t *testing.T) {
 	s := open(t, t.TempDir())
 	warm(t, s.files)
-	for i := range 2 * settleAfter / bufferSize {
-		store(t, s, strconv.Itoa(i), make([]byte, bufferSize))
+	var writers sync.WaitGroup
+	for w := range 4 {
+		writers.Go(func() {
+			for i := range 32 {
+				store(t, s, strconv.Itoa(w)+"."+strconv.Itoa(i), make([]byte, bufferSize))
+			}
+		})
 	}
-	s.files.recent.makers.Wait()
-	if n := s.files.recent.unsettled.Load(); n >= settleAfter+bufferSize {
+	writers.Wait()
+	s.files.recent.workers.Wait()
+	r := s.files.recent
+	if n := r.unsettled.Load(); n > r.capacity.Load()/2 || n < 0 {
 		t.Errorf("%d bytes are in the journal alone", n)
+	}
+	if n := len(tree(t, r.journal.dir)); n > recentSegments+1 {
+		t.Errorf("the journal has %d segments", n)
 	}
 }
 
