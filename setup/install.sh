@@ -13,15 +13,16 @@ onnxruntime_sha256=6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291
 golangci_version=v2.15.0
 
 # gcc and libc6-dev: cgo (SQLite, the binding of ONNX Runtime). libopenjp2-7-dev and libcharls-dev: JPEG 2000 and
-# JPEG-LS. libjpeg62-turbo-dev: JPEG of 8 bits. ca-certificates: the Go module proxy.
-build_packages=(gcc libc6-dev libopenjp2-7-dev libcharls-dev libjpeg62-turbo-dev ca-certificates)
+# JPEG-LS. libjpeg62-turbo-dev: JPEG of 8 bits. libjxl-dev: JPEG XL. ca-certificates: the Go module proxy.
+build_packages=(gcc libc6-dev libopenjp2-7-dev libcharls-dev libjpeg62-turbo-dev libjxl-dev ca-certificates)
 # orthanc: the PACS of the demo. dcmtk: dsrdump and other DICOM tools.
 demo_packages=("${build_packages[@]}" orthanc dcmtk)
-# dicom3tools: dciodvfy, which judges our SRs. libgdcm-tools: gdcmconv, which judges our pictures. python3-*: the other
+# dicom3tools: dciodvfy, which judges our SRs. libgdcm-tools: gdcmconv, which judges our pictures. libjxl-tools: cjxl, which
+# encodes pictures for us. python3-*: the other
 # side of interop and picture tests.
 # chromium (113 MB): the browser in which the tests use the page; without it they are skipped.
 # rsyslog*: the audit repository of the tests, in two transports. libxml2-utils: xmllint, which judges our audit messages.
-test_packages=("${demo_packages[@]}" dicom3tools libgdcm-tools python3-hl7 python3-pydicom python3-numpy python3-pil chromium
+test_packages=("${demo_packages[@]}" dicom3tools libgdcm-tools libjxl-tools python3-hl7 python3-pydicom python3-numpy python3-pil chromium
   rsyslog rsyslog-gnutls libxml2-utils)
 
 log=.deps/setup.log
