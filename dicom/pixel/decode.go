@@ -11,9 +11,21 @@ func (m *Image) checkSyntax() error {
 	case m.syntax.Video:
 		return failf(Video, "video (%s, %s) is not judged", m.syntax.Name, m.syntax.UID)
 	case m.pixels.Encapsulated && !codec.Known(m.syntax.UID):
-		return failf(Syntax, "cannot decode transfer syntax %s (%s) yet", m.syntax.Name, m.syntax.UID)
+		return failf(Syntax, "transfer syntax %s (%s) is not decoded: %s", m.syntax.Name, m.syntax.UID, whyNot(m.syntax.UID))
 	}
 	return nil
+}
+
+// whyNot says why a syntax with fragments is not decoded.
+func whyNot(uid string) string {
+	switch uid {
+	case "1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.93":
+		return "JPEG 2000 Part 2 codes frames together as components, which OpenJPEG does not read"
+	case "1.2.840.10008.1.2.4.58", "1.2.840.10008.1.2.4.59", "1.2.840.10008.1.2.4.60", "1.2.840.10008.1.2.4.61", "1.2.840.10008.1.2.4.62",
+		"1.2.840.10008.1.2.4.63", "1.2.840.10008.1.2.4.64", "1.2.840.10008.1.2.4.65", "1.2.840.10008.1.2.4.66":
+		return "no library reads this process of JPEG, which DICOM retired"
+	}
+	return "it is not known"
 }
 
 // decodeFrame lets a worker decode the frame in the given fragments. The

@@ -2,6 +2,8 @@ package pixel
 
 import (
 	"bytes"
+	"encoding/hex"
+	"image"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -137,4 +139,28 @@ func texturedRGB() attributes {
 		octets[3*i], octets[3*i+1], octets[3*i+2] = byte(5*x), byte(6*y), byte(x*y/7)
 	}
 	return rgb(rows, columns, "RGB", octets)
+}
+
+// TestJXLInWorker: libjxl finds all that it needs in a confined worker. The
+// stream is that of the codec's own test.
+func TestJXLInWorker(t *testing.T) {
+	stream, err := hex.DecodeString("ff0a1830181417020802010094004b188b15c229e22e50ad6b8a2d5bb66c83fc813950f43806db8160d592832d109c2d3fc001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := gray16(4, 5, 12).with(attributes{dicom.PixelDataTag: fragments{nil, append(stream, 0)[:(len(stream)+1)&^1]},
+		dicom.WindowCenter: "2048", dicom.WindowWidth: "4096"})
+	m, err := a.open(t, "1.2.840.10008.1.2.4.110")
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := m.Frame(1, Window{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range picture.(*image.Gray).Pix {
+		if d := int(v) - i*219%4096*255/4095; d < -1 || d > 1 {
+			t.Fatalf("picture %v", picture)
+		}
+	}
 }

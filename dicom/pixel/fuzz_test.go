@@ -3,11 +3,13 @@ package pixel
 import (
 	"bytes"
 	"encoding/binary"
+	"flag"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"concord/dicom"
 )
@@ -63,37 +65,55 @@ func checkFrames(t testing.TB, data []byte, obj *dicom.Object) {
 	}
 }
 
+// mutations is how many times TestMutations changes each file. With more than
+// the default it takes the large files, too.
+var mutations = flag.Int("mutations", 4, "changes of four bytes that TestMutations makes in each file")
+
 // TestMutations changes four bytes of every real file, header and pixels: no
-// panic, no memory beyond a multiple of the file.
+// panic, no frame beyond its deadline, no memory beyond a multiple of the file.
 func TestMutations(t *testing.T) {
-	const rounds = 4
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, name := range corpus(t) {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(data) > 600<<10 {
+		if len(data) > 600<<10 && *mutations < 10 {
 			continue
 		}
-		for i := range rounds {
+		longest := time.Duration(0)
+		for i := range *mutations {
 			limit := len(data)
 			if i%2 == 0 {
 				limit = min(limit, 4<<10)
 			}
-			at := random.IntN(limit - 4)
-			original := [4]byte(data[at:])
-			binary.LittleEndian.PutUint32(data[at:], random.Uint32())
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			if obj, _ := dicom.Scan(bytes.NewReader(data), int64(len(data))); obj != nil {
-				checkFrames(t, data, obj)
-			}
-			runtime.ReadMemStats(&after)
-			if spent := after.TotalAlloc - before.TotalAlloc; spent > 64<<20+64*uint64(len(data)) {
-				t.Errorf("%s, four bytes at %d: %d MiB allocated", filepath.Base(name), at, spent>>20)
-			}
-			copy(data[at:], original[:])
+			took := checkMutation(t, filepath.Base(name), data, random.IntN(limit-4), random.Uint32())
+			longest = max(longest, took)
+		}
+		if longest > time.Second {
+			t.Logf("%s: a change made it take %v", filepath.Base(name), longest)
 		}
 	}
+}
+
+// checkMutation renders data with four bytes changed and puts them back.
+func checkMutation(t *testing.T, name string, data []byte, at int, change uint32) time.Duration {
+	original := [4]byte(data[at:])
+	binary.LittleEndian.PutUint32(data[at:], change)
+	defer copy(data[at:], original[:])
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	if obj, _ := dicom.Scan(bytes.NewReader(data), int64(len(data))); obj != nil {
+		checkFrames(t, data, obj)
+	}
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	if spent := after.TotalAlloc - before.TotalAlloc; spent > 64<<20+64*uint64(len(data)) {
+		t.Errorf("%s, %#08x at %d: %d MiB allocated", name, change, at, spent>>20)
+	}
+	if took > 2*frameTime(maxFrame) {
+		t.Errorf("%s, %#08x at %d: it took %v", name, change, at, took)
+	}
+	return took
 }

@@ -97,7 +97,7 @@ func (m *Image) checkAttributes() error {
 	case m.rows < 1 || m.columns < 1:
 		return failf(Malformed, "the object has no picture size: %d rows, %d columns", m.rows, m.columns)
 	case m.samples != 1 && m.samples != 3:
-		return failf(Unsupported, "%d samples per pixel are not read", m.samples)
+		return failf(Unsupported, "%d samples per pixel are not read: DICOM retired ARGB and CMYK", m.samples)
 	case m.float && m.bitsAllocated != 32 && m.bitsAllocated != 64:
 		return failf(Malformed, "float pixels of %d bits do not exist", m.bitsAllocated)
 	case !m.float && (m.bitsAllocated < 1 || m.bitsAllocated > 16 && m.bitsAllocated != 32):
@@ -126,21 +126,22 @@ func (m *Image) knownPhotometric() bool {
 	switch m.photometric {
 	case "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR":
 		return m.samples == 1
-	case "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT":
+	case "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT", "XYB":
 		return m.samples == 3
 	}
 	return false
 }
 
 // readPadding reads PixelPaddingValue and its range limit (PS3.3 C.7.5.1.1.2),
-// which are as signed as the pixels whatever VR they were sent in.
+// which are as signed as the pixels whatever VR they were sent in. After lossy
+// compression a single value no longer marks padding, but specks in it.
 func (m *Image) readPadding() interval {
 	low, ok := m.obj.Int(dicom.PixelPaddingValue)
-	if !ok || m.float {
+	high, ranged := m.obj.Int(dicom.PixelPaddingRangeLimit)
+	if !ok || m.float || !ranged && m.obj.String(dicom.LossyImageCompression) == "01" {
 		return interval{low: 1}
 	}
-	high, ok := m.obj.Int(dicom.PixelPaddingRangeLimit)
-	if !ok {
+	if !ranged {
 		high = low
 	}
 	if m.signed {

@@ -24,7 +24,8 @@ func TestOpenRefuses(t *testing.T) {
 		reason       string
 	}{
 		{"no pixels", dicom.ExplicitVRLittleEndian, whole.with(attributes{dicom.PixelDataTag: nil, dicom.SOPClassUID: dicom.BasicTextSRStorage}), NoPixels, "Basic Text SR Storage"},
-		{"JPEG XL", "1.2.840.10008.1.2.4.110", encapsulated, Syntax, "cannot decode transfer syntax JPEG XL Lossless (1.2.840.10008.1.2.4.110) yet"},
+		{"JPEG 2000 Part 2", "1.2.840.10008.1.2.4.92", encapsulated, Syntax, "codes frames together"},
+		{"hierarchical JPEG", "1.2.840.10008.1.2.4.60", encapsulated, Syntax, "no library reads this process"},
 		{"unknown syntax", "1.2.3.4", encapsulated, Syntax, "unknown transfer syntax (1.2.3.4)"},
 		{"video", "1.2.840.10008.1.2.4.102", encapsulated, Video, "video (MPEG-4"},
 		{"native in RLE", dicom.RLELossless, whole, Malformed, "must come in fragments"},

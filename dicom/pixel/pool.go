@@ -19,10 +19,12 @@ import (
 
 // pool holds the decode workers. Compressed frames are hostile bytes, and some
 // codecs are C: they are decoded in processes that may die. Workers start when
-// they are first needed, one for each processor at most, and wait for more.
+// they are first needed, one for each processor at most, and wait for more; they
+// end when no frame came for a while.
 type pool struct {
-	slots chan struct{} // one for each worker that may exist
+	slots chan struct{} // one for each frame at work
 	idle  chan *worker
+	quiet *time.Timer // runs since the last frame
 	// The time that a frame of the given size may take.
 	deadline func(size int64) time.Duration
 }
@@ -30,7 +32,25 @@ type pool struct {
 var workers = newPool(runtime.NumCPU())
 
 func newPool(size int) *pool {
-	return &pool{slots: make(chan struct{}, size), idle: make(chan *worker, size), deadline: frameTime}
+	p := &pool{slots: make(chan struct{}, size), idle: make(chan *worker, size), deadline: frameTime}
+	p.quiet = time.AfterFunc(keepIdle, p.end)
+	return p
+}
+
+// keepIdle is how long workers wait for another frame. A waiting one holds some
+// 4 MiB, and what its last frames were made of, up to twice retireSize.
+const keepIdle = 30 * time.Second
+
+// end ends the workers that wait.
+func (p *pool) end() {
+	for {
+		select {
+		case w := <-p.idle:
+			w.end()
+		default:
+			return
+		}
+	}
 }
 
 // frameTime is some ten times what the slowest codec takes on a slow machine.
@@ -94,6 +114,7 @@ func (w *worker) release() {
 		w.end()
 	} else {
 		w.pool.idle <- w
+		w.pool.quiet.Reset(keepIdle)
 	}
 	<-w.pool.slots
 }

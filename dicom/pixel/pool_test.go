@@ -175,11 +175,21 @@ func TestPoolBounds(t *testing.T) {
 	}
 }
 
-// end ends the idle workers.
-func (p *pool) end() {
-	for len(p.idle) > 0 {
-		(<-p.idle).end()
+// TestQuietPool: workers start when a frame comes, and end when no more come.
+func TestQuietPool(t *testing.T) {
+	p := newPool(1)
+	var process *os.Process
+	if err := decodeRLE(p, func(w *worker) { process = w.cmd.Process }); err != nil {
+		t.Fatal(err)
 	}
+	p.quiet.Reset(0)
+	for process.Signal(unix.Signal(0)) == nil {
+		time.Sleep(time.Millisecond)
+	}
+	if err := decodeRLE(p, nil); err != nil {
+		t.Error(err)
+	}
+	p.end()
 }
 
 // BenchmarkHandOver is a round trip to a worker with a CT slice that takes no

@@ -19,6 +19,7 @@ type verdict struct {
 	file, syntax, photometric string
 	frames                    int
 	reason                    string // why it has no picture
+	judged                    string // whether a statement is checked on it
 	compared                  string
 }
 
@@ -35,7 +36,7 @@ func TestReference(t *testing.T) {
 	}
 	for _, name := range files {
 		v := compareWith(t, reference, name)
-		t.Logf("%-55.55s %-26.26s %-15s %4d  %s%s", v.file, v.syntax, v.photometric, v.frames, v.reason, v.compared)
+		t.Logf("%-55.55s %-26.26s %-15s %4d  %s%s%s", v.file, v.syntax, v.photometric, v.frames, v.judged, v.reason, v.compared)
 	}
 }
 
@@ -57,12 +58,19 @@ func compareWith(t *testing.T, reference, name string) verdict {
 		return v
 	}
 	v.frames = m.Frames()
+	v.judged = "judged; "
+	if ok, kind := Displayable(obj); !ok {
+		v.judged = "not judged: " + kind + "; "
+	}
 	worst := ""
 	for _, n := range SpreadFrames(m.Frames(), 2) {
 		picture, err := m.matrix(n, Window{})
 		if err != nil {
 			v.reason = fmt.Sprintf("frame %d: %v", n, err)
 			return v
+		}
+		if ok, reason := Quality(picture); !ok && v.judged == "judged; " {
+			v.judged = fmt.Sprintf("frame %d not judged: %s; ", n, reason)
 		}
 		other, err := m.referencePicture(t, reference, name, n)
 		if err != nil {

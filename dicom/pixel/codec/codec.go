@@ -73,6 +73,9 @@ var decoders = map[string]decoder{
 	"1.2.840.10008.1.2.4.81":  decodeJPEGLS, // near-lossless
 	"1.2.840.10008.1.2.4.90":  decodeJ2K,    // lossless
 	"1.2.840.10008.1.2.4.91":  decodeJ2K,
+	"1.2.840.10008.1.2.4.110": decodeJXL, // lossless
+	"1.2.840.10008.1.2.4.111": decodeJXL, // JPEG recompression
+	"1.2.840.10008.1.2.4.112": decodeJXL,
 	"1.2.840.10008.1.2.4.201": decodeJ2K, // high throughput, lossless
 	"1.2.840.10008.1.2.4.202": decodeJ2K, // high throughput, lossless, RPCL
 	"1.2.840.10008.1.2.4.203": decodeJ2K, // high throughput

@@ -47,13 +47,15 @@ static void note(const char *message, void *user) {
   f->message[strcspn(f->message, "\r\n")] = 0;
 }
 
-// check compares the codestream with what the header says.
+// check compares the codestream with what the header says. Components may be subsampled as against the first.
 static int check(const opj_image_t *image, const concord_j2k_format *f) {
   if (image->numcomps != f->samples) return concord_j2k_components;
+  const opj_image_comp_t *first = &image->comps[0];
+  if (first->w != f->columns || first->h != f->rows || first->dx == 0 || first->dy == 0) return concord_j2k_size;
   for (OPJ_UINT32 i = 0; i < image->numcomps; i++) {
     const opj_image_comp_t *c = &image->comps[i];
-    if (c->dx != image->comps[0].dx || c->dy != image->comps[0].dy) return concord_j2k_sampling;
-    if (c->w != f->columns || c->h != f->rows) return concord_j2k_size;
+    if (c->dx % first->dx != 0 || c->dy % first->dy != 0) return concord_j2k_sampling;
+    if ((uint64_t)c->w * (c->dx / first->dx) < f->columns || (uint64_t)c->h * (c->dy / first->dy) < f->rows) return concord_j2k_size;
     if (c->prec > 8 * f->bytes) return concord_j2k_precision;
   }
   return concord_j2k_ok;
@@ -79,6 +81,15 @@ static void store(const opj_image_comp_t *c, uint8_t *dst, size_t pixels, size_t
   }
 }
 
+// store_subsampled writes one component whose samples stand for several pixels each.
+static void store_subsampled(const opj_image_comp_t *c, uint8_t *dst, const concord_j2k_format *f, uint32_t across, uint32_t down) {
+  for (uint32_t y = 0; y < f->rows; y++) {
+    const OPJ_INT32 *row = c->data + (size_t)(y / down) * c->w;
+    for (uint32_t x = 0; x < f->columns; x++, dst += (size_t)f->samples * f->bytes)
+      for (uint32_t b = 0; b < f->bytes; b++) dst[b] = (uint8_t)((uint32_t)row[x / across] >> 8 * b);
+  }
+}
+
 static int decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t **image, uint8_t *dst, concord_j2k_format *f) {
   if (!opj_read_header(stream, codec, image)) return concord_j2k_broken;
   int problem = check(*image, f);
@@ -92,9 +103,16 @@ static int decode(opj_codec_t *codec, opj_stream_t *stream, opj_image_t **image,
   problem = check(*image, f);
   if (problem != concord_j2k_ok) return problem;
   size_t pixels = (size_t)f->rows * f->columns;
+  const opj_image_comp_t *first = (*image)->comps;
   for (OPJ_UINT32 i = 0; i < f->samples; i++) {
-    if ((*image)->comps[i].data == NULL) return concord_j2k_broken;
-    store(&(*image)->comps[i], dst + i * f->bytes, pixels, f->samples, f->bytes);
+    const opj_image_comp_t *c = &(*image)->comps[i];
+    if (c->data == NULL) return concord_j2k_broken;
+    if (c->dx != first->dx || c->dy != first->dy) {
+      store_subsampled(c, dst + i * f->bytes, f, c->dx / first->dx, c->dy / first->dy);
+      f->subsampled = 1;
+    } else {
+      store(c, dst + i * f->bytes, pixels, f->samples, f->bytes);
+    }
   }
   f->sycc = (*image)->color_space == OPJ_CLRSPC_SYCC;
   return concord_j2k_ok;

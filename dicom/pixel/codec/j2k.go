@@ -35,13 +35,15 @@ func decodeJ2K(f *Format, data, dst []byte) (Layout, error) {
 	case C.concord_j2k_components:
 		return Layout{}, failf(Malformed, "the JPEG 2000 codestream and the object differ in their number of components")
 	case C.concord_j2k_sampling:
-		return Layout{}, failf(Unsupported, "JPEG 2000 with subsampled components is not read")
+		return Layout{}, failf(Unsupported, "JPEG 2000 whose first component has fewer samples than another is not read")
 	case C.concord_j2k_precision:
 		return Layout{}, failf(Malformed, "the JPEG 2000 codestream has more bits than the object's %d", f.BitsAllocated)
 	}
 	layout := Layout{Photometric: f.Photometric}
 	switch {
 	case f.Samples == 1:
+	case c.subsampled != 0: // only colour differences ever are
+		layout.Photometric = "YBR_FULL"
 	case c.transformed != 0 || f.Photometric == "YBR_RCT" || f.Photometric == "YBR_ICT":
 		layout.Photometric = "RGB"
 	case c.sycc != 0:

@@ -11,6 +11,7 @@ typedef struct {
   uint32_t threads;
   int transformed;   // out: the multiple component transform was in use and is undone
   int sycc;          // out: the JP2 wrapper says that the components are YCbCr
+  int subsampled;    // out: components of fewer samples were brought to the size of the first
   char message[160]; // out: what OpenJPEG says is wrong
 } concord_j2k_format;
 
