@@ -75,7 +75,7 @@ func (k *checker) otherLobes(lobe string, on side) []string {
 func (k *checker) lobeName(lobe string, on side) string {
 	name := k.name(k.lex.named(lobe))
 	if k.zh() {
-		return map[side]string{sideLeft: "左肺", sideRight: "右肺"}[on] + name
+		return sideHan[on] + name
 	}
 	return k.sideName(on) + " " + name
 }
@@ -189,8 +189,8 @@ func (c *clause) levels() []string {
 			continue
 		}
 		name := region + strconv.Itoa(n)
-		if lower, after := c.lowerVertebra(next, n); after > 0 {
-			name += "-" + strconv.Itoa(lower)
+		if lower, after := c.lowerVertebra(next, region, n); after > 0 {
+			name += "-" + lower
 			next = after
 		}
 		out = appendNew(out, name)
@@ -224,26 +224,30 @@ func (c *clause) weighting(i int) bool {
 	return c.names("sign") || i+1 < len(c.tokens) && slices.Contains([]string{"weighted", "signal", "bright", "hyperintense", "and"}, c.lower(i+1))
 }
 
-// lowerVertebra reads the rest of a disc level: '/5', '-5', '-L5', '/S1'.
-func (c *clause) lowerVertebra(i, upper int) (n, next int) {
+// lowerVertebra reads the rest of a disc level: '/5', '-5', '-L5', '/S1'; below L5 comes S1.
+func (c *clause) lowerVertebra(i int, region string, upper int) (name string, next int) {
 	if i >= len(c.tokens) {
-		return 0, 0
+		return "", 0
 	}
 	if c.mark(i, "/") {
 		i++
 	} else if c.gap(i-1, i) == "" || !isHyphen(firstRune(c.gap(i-1, i))) {
-		return 0, 0
+		return "", 0
 	}
 	if i >= len(c.tokens) {
-		return 0, 0
+		return "", 0
 	}
-	if _, n, next := c.vertebra(i); next > 0 && (n == upper+1 || n == 1) {
-		return n, next
+	_, n, next := c.vertebra(i)
+	if next == 0 {
+		n, next = c.int(i), i+1
 	}
-	if n := c.int(i); n == upper+1 || n == 1 {
-		return n, i + 1
+	switch n {
+	case upper + 1:
+		return strconv.Itoa(n), next
+	case 1:
+		return map[string]string{"C": "T", "T": "L", "L": "S", "S": "S"}[region] + "1", next
 	}
-	return 0, 0
+	return "", 0
 }
 
 // ranged: 'L3 through S1', 'from C4 to C7', 'L2-S1' speak of several levels at once.

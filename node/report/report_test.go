@@ -133,8 +133,16 @@ func TestShort(t *testing.T) {
 		{"No focal consolidation in the right lung.", "no consolidation in the right lung", "no consolidation in the right lung"},
 		{"The lungs are clear.", "the lung is clear", "the lung is clear"},
 		{"左侧胸腔少量积液。", "左侧胸腔少量积液", "small effusion in the left pleural cavity"},
-		{"右肺上叶见一实性结节，大小约6mm×5mm，边缘光整。", "右侧上叶实性结节", "solid nodule in the right upper lobe"},
+		{"右肺上叶见一实性结节，大小约6mm×5mm，边缘光整。", "右肺上叶实性结节", "solid nodule in the right upper lobe"},
 		{"肝脏未见异常。", "肝未见异常", "no abnormality in the liver"},
+		{"胰腺、脾脏、双肾及肾上腺未见异常。", "胰腺、脾、双肾、肾上腺未见异常", "no abnormality in the pancreas and spleen and bilateral kidney and adrenal gland"},
+		{"右侧髋关节少量积液，左侧未见积液。", "右侧髋关节少量积液", "small effusion in the right hip"},
+		{"L5/S1椎间盘向右后突出。", "L5-S1椎间盘突出", "herniation in the intervertebral disc at L5-S1"},
+		{"肝S5段见一结节。", "肝结节", "nodule in the liver"},
+		{"小脑、脑干未见异常。", "小脑、脑干未见异常", "no abnormality in the cerebellum and brainstem"},
+		{"左肾积水伴输尿管上段扩张。", "左侧肾积水", "left hydronephrosis"},
+		{"胆囊不大，壁不厚。", "胆囊不大", "the gallbladder is normal in size"},
+		{"右冠状动脉近段完全闭塞。", "右冠状动脉近段闭塞", "proximal occlusion in the right coronary artery"},
 		{"未知词语甲乙丙。", "", ""},
 	} {
 		s := Read([]Block{{"findings", c.text}}).Statements[0]

@@ -3,6 +3,7 @@ package report
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // simplify keeps organ + lesion + attribute of a statement, with side and negation, and drops the rest
@@ -24,16 +25,22 @@ func (d *detail) simplify(language string) (short, english string) {
 
 // kernel is the skeleton of a statement.
 type kernel struct {
-	side       side
-	organs     []*concept
+	side       side // of the findings, where no place has one
+	places     []place
+	levels     []string // of the spine
 	attributes []*concept
 	findings   []*concept
 	denied     bool
 }
 
+// place is an organ with its side.
+type place struct {
+	*concept
+	side side
+}
+
 // kernel takes the polarity of the first finding and all findings that share it.
 func (d *detail) kernel() *kernel {
-	k := &kernel{}
 	lead := slices.IndexFunc(d.mentions, func(m mention) bool { return m.kind == "finding" || m.kind == "device" })
 	if lead < 0 {
 		lead = slices.IndexFunc(d.mentions, func(m mention) bool { return m.kind == "normal" })
@@ -42,13 +49,11 @@ func (d *detail) kernel() *kernel {
 		return nil
 	}
 	normal := d.mentions[lead].kind == "normal"
-	k.denied = d.mentions[lead].denied
+	k := &kernel{denied: d.mentions[lead].denied}
 	for i := range d.mentions {
 		m := &d.mentions[i]
 		switch {
-		case m.place():
-			k.organs = appendConcept(k.organs, m.concept)
-		case reports(m.kind) && m.denied == k.denied && normal == (m.kind == "normal"):
+		case reports(m.kind) && m.denied == k.denied && normal == (m.kind == "normal") && !d.adjective(i):
 			k.findings = appendConcept(k.findings, m.concept)
 		case m.kind == "attribute" && i < lead && !d.clause.cued(m.hit):
 			k.attributes = appendConcept(k.attributes, m.concept)
@@ -57,26 +62,71 @@ func (d *detail) kernel() *kernel {
 			k.side = m.side
 		}
 	}
-	k.dropGeneric()
+	k.places = d.placesOf(lead)
 	k.dropVague()
-	if len(k.organs) == 0 && d.carried != nil && k.findings[0].region == "-" {
-		k.organs = append(k.organs, d.carried.concept)
-		if k.side == sideNone {
-			k.side = d.carried.side
+	if len(k.places) == 0 && d.carried != nil && k.findings[0].region == "-" {
+		on := k.side
+		if on == sideNone {
+			on = d.carried.side
 		}
+		k.places = append(k.places, place{d.carried.concept, on})
 	}
-	if len(k.organs) == 0 && normal {
+	if len(k.places) == 0 && normal {
 		return nil
+	}
+	if k.spinal() {
+		k.levels = d.clause.levels()
 	}
 	return k
 }
 
-// dropGeneric drops 'bone' beside 'calvarium'.
-func (k *kernel) dropGeneric() {
-	specific := slices.DeleteFunc(slices.Clone(k.organs), func(c *concept) bool { return c.has("generic") })
-	if len(specific) > 0 {
-		k.organs = specific
+// spinal: the statement is of the spine, so L5 and S1 are vertebrae and no segments of the liver.
+func (k *kernel) spinal() bool {
+	for _, p := range k.places {
+		if !strings.HasSuffix(p.region, "spine") {
+			return false
+		}
 	}
+	return len(k.places) > 0 || slices.Contains(levelFindings, k.findings[0].english)
+}
+
+// placesOf lists the places of what the statement reports from mention lead on: those before it, label and
+// tissue aside, or else those after it.
+func (d *detail) placesOf(lead int) []place {
+	var before, after, all []place
+	for i := range d.mentions {
+		m := &d.mentions[i]
+		if !m.place() {
+			continue
+		}
+		p := place{m.concept, m.side}
+		switch {
+		case i > lead:
+			after = appendPlace(after, p)
+		case m.from >= d.label.at:
+			before = appendPlace(before, p)
+		}
+		all = appendPlace(all, p)
+	}
+	out, m := before, &d.mentions[lead]
+	if len(out) == 0 && m.within == "" || m.organ > lead && d.organOf(m) != nil {
+		out = append(out, after...)
+	}
+	if len(out) == 0 && m.within == "" {
+		out = all
+	}
+	specific := slices.DeleteFunc(slices.Clone(out), func(p place) bool { return p.has("generic") })
+	if len(specific) > 0 {
+		return specific
+	}
+	return out
+}
+
+func appendPlace(list []place, p place) []place {
+	if slices.Contains(list, p) {
+		return list
+	}
+	return append(list, p)
 }
 
 // dropVague drops 'abnormality' beside a finding with a name.
@@ -129,36 +179,51 @@ func (k *kernel) english() string {
 	if place != "" {
 		b.WriteString(" in the " + place)
 	}
+	if len(k.levels) > 0 {
+		b.WriteString(" at " + strings.Join(k.levels, ", "))
+	}
 	return b.String()
 }
 
 var sideWord = map[side]string{sideLeft: "left ", sideRight: "right ", sideBoth: "bilateral "}
 
-func (k *kernel) placeEnglish() string {
-	if len(k.organs) == 0 {
-		return ""
+// sided is the side to say of the place: both sides of an organ that is single, or a side its name holds, say nothing.
+func (p place) sided() side {
+	if p.side == sideBoth && !p.has("paired") || p.twin != "" || p.has("left") || p.has("right") || strings.Contains(p.chinese, "右") || strings.Contains(p.chinese, "左") {
+		return sideNone
 	}
-	side := sideWord[k.side]
-	// the part before the whole: 右肺上叶 is the right upper lobe of the lung
-	var parts []string
-	for i := len(k.organs) - 1; i >= 0; i-- {
-		parts = append(parts, k.organs[i].english)
-	}
-	if !k.nested() {
-		slices.Reverse(parts)
-		return side + strings.Join(parts, " and ")
-	}
-	return side + strings.Join(parts, " of the ")
+	return p.side
 }
 
-// nested: each organ but the first is part of one before it.
+// placeEnglish names the part before the whole: 右肺上叶 is the right upper lobe of the lung.
+func (k *kernel) placeEnglish() string {
+	var parts []string
+	last := sideNone
+	nested := k.nested()
+	for i, p := range k.places {
+		word := p.english
+		if s := p.sided(); s != last && (!nested || i == len(k.places)-1) {
+			word = sideWord[s] + word
+			last = s
+		}
+		parts = append(parts, word)
+	}
+	if !nested {
+		return strings.Join(parts, " and ")
+	}
+	slices.Reverse(parts)
+	return strings.Join(parts, " of the ")
+}
+
+// nested: each place but the first is part of the one before it; the segments of a lung are of its lobes.
 func (k *kernel) nested() bool {
-	for _, o := range k.organs[1:] {
-		if o.within == "" {
+	for i := 1; i < len(k.places); i++ {
+		o, whole := k.places[i], k.places[i-1]
+		if !partOf(o.concept, whole.concept) && (o.within != "lung" || whole.within != "lung" || !o.has("loose")) {
 			return false
 		}
 	}
-	return true
+	return len(k.places) > 1
 }
 
 func names(cs []*concept, sep string) string {
@@ -169,16 +234,13 @@ func names(cs []*concept, sep string) string {
 	return strings.Join(out, sep)
 }
 
-// chinese: 右侧肺上叶未见结节.
+var sideHan = map[side]string{sideLeft: "左", sideRight: "右", sideBoth: "双"}
+
+// chinese: 右肺上叶未见结节.
 func (k *kernel) chinese() string {
 	var b strings.Builder
-	b.WriteString(map[side]string{sideLeft: "左侧", sideRight: "右侧", sideBoth: "双侧"}[k.side])
-	for i, o := range k.organs {
-		if i > 0 && !k.nested() {
-			b.WriteString("、")
-		}
-		b.WriteString(o.chinese)
-	}
+	b.WriteString(strings.Join(k.levels, "、"))
+	b.WriteString(k.placeChinese())
 	if k.denied {
 		b.WriteString("未见")
 	}
@@ -190,6 +252,39 @@ func (k *kernel) chinese() string {
 			b.WriteString("、")
 		}
 		b.WriteString(f.chinese)
+	}
+	return b.String()
+}
+
+// placeChinese names the places in their order; one that the finding's name holds is left out.
+func (k *kernel) placeChinese() string {
+	if len(k.places) == 0 && k.side != sideNone {
+		return sideHan[k.side] + "侧"
+	}
+	var b strings.Builder
+	last := sideNone
+	nested := k.nested()
+	for i, p := range k.places {
+		if nested && i+1 < len(k.places) && strings.HasPrefix(k.places[i+1].chinese, p.chinese) {
+			continue // 肺 before 肺上叶
+		}
+		if len(k.places) == 1 && strings.Contains(k.findings[0].chinese, p.chinese) {
+			if s := p.sided(); s != sideNone {
+				b.WriteString(sideHan[s] + "侧")
+			}
+			continue
+		}
+		if i > 0 && !nested {
+			b.WriteString("、")
+		}
+		if s := p.sided(); s != last && s != sideNone {
+			b.WriteString(sideHan[s])
+			if utf8.RuneCountInString(p.chinese) > 1 && !strings.HasPrefix(p.chinese, "肺") {
+				b.WriteString("侧")
+			}
+			last = s
+		}
+		b.WriteString(p.chinese)
 	}
 	return b.String()
 }
