@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
 	"os"
@@ -97,9 +98,10 @@ func readRecords(data []byte) (found []record, missing uint64) {
 		return nil, 0
 	}
 	budget := searchBudget
+	written := len(trimZeros(data)) // no record begins in the room that is left: none has the sequence 0
 	next := first
 	for at := headerSize; ; {
-		r, start, ok := nextRecord(data, at, salt, next, &budget)
+		r, start, ok := nextRecord(data, at, written, salt, next, &budget)
 		if !ok {
 			return found, missing
 		}
@@ -109,10 +111,19 @@ func readRecords(data []byte) (found []record, missing uint64) {
 	}
 }
 
-// nextRecord is the record at a place, or the first whole one behind it, with
-// its place. Payloads are parts of data.
-func nextRecord(data []byte, at int, salt uint32, next uint64, budget *int) (record, int, bool) {
-	for start := at; start+recordHeaderSize <= len(data); start++ {
+// trimZeros takes the zeros off the end, a page at a time as far as it goes.
+func trimZeros(data []byte) []byte {
+	var page [4096]byte
+	for len(data) >= len(page) && bytes.Equal(data[len(data)-len(page):], page[:]) {
+		data = data[:len(data)-len(page)]
+	}
+	return bytes.TrimRight(data, "\x00")
+}
+
+// nextRecord is the record at a place, or the first whole one behind it that
+// begins before end, with its place. Payloads are parts of data.
+func nextRecord(data []byte, at, end int, salt uint32, next uint64, budget *int) (record, int, bool) {
+	for start := at; start < end && start+recordHeaderSize <= len(data); start++ {
 		head := data[start : start+recordHeaderSize]
 		length, sequence := int(little.Uint32(head)), little.Uint64(head[8:])
 		// Each record takes 16 bytes at least, which bounds how many may be missing.
