@@ -105,6 +105,57 @@ func TestOFAWithTheRatioKept(t *testing.T) {
 	verifyOFA(t, exportOFA(t, ".", "--size", "384", "--resize", "long_side"), goldens)
 }
 
+// Every exported pack carries what PyTorch said of it; in 16 bits it is near enough.
+func TestOFAInHalfPrecision(t *testing.T) {
+	goldensOFA(t)
+	v, err := exportOFA(t, ".", "--precision", "fp16").VerifyOwn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !v.Reproduced() || v.Cases == 0 || v.Tolerance < 1e-3 {
+		t.Errorf("%+v", v)
+	}
+	if v.MaxProbabilityDifference < 1e-6 {
+		t.Errorf("probabilities differ by %.1g only: these are 32 bits", v.MaxProbabilityDifference)
+	}
+}
+
+// fairseq's dict.txt, encoder.json and vocab.bpe give the ids that HF's vocab.json has, and the Python that
+// writes goldens reads sentences as OFA does.
+func TestOFAReadsFairseqTokenizers(t *testing.T) {
+	goldensOFA(t)
+	script := `
+import json, os, sys
+sys.path.insert(0, "ofa")
+import words
+mini, out = sys.argv[1:]
+hf = json.load(open(mini + "/vocab.json"))
+rows = sorted((i, p) for p, i in hf.items() if i >= 4 and not p.startswith("<"))
+gpt2 = {p: 60000 - n for n, (i, p) in enumerate(rows)}            # some other numbering
+last = rows[-1][0]
+at = {i: p for i, p in rows}
+with open(out + "/dict.txt", "w") as f:
+    for i in range(4, last + 1):
+        f.write("%s 1\n" % (gpt2[at[i]] if i in at else "madeupword%04d" % i))
+json.dump(gpt2, open(out + "/encoder.json", "w"))
+open(out + "/vocab.bpe", "w").write(open(mini + "/merges.txt").read())
+os.mkdir(out + "/pack")
+got = words.write(out, out + "/pack")
+wrong = [p for i, p in rows if got.get(p) != i]
+assert len(rows) > 1000 and not wrong, wrong[:5]
+rank = words.ranks(out + "/pack/merges.txt")
+cases = [line.rstrip("\n").split("\t") for line in open(mini + "/bpe_goldens.tsv")]
+cases = [(json.loads(text), json.loads(ids) if ids.startswith("[") else [int(i) for i in ids.split()]) for text, ids in cases]
+plain = [(t, i) for t, i in cases if t.isascii() and t.isprintable() and t == t.lower() and "'" not in t]
+assert len(plain) >= 5, len(plain)
+for text, ids in plain:
+    assert words.encode(text, got, rank) == ids, (text, words.encode(text, got, rank), ids)
+`
+	if text, err := python(t, "-c", script, ofaMini, t.TempDir()); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+}
+
 // A checkpoint is a pickle, and a pickle may name any function: none is called.
 func TestOFANeverRunsACheckpoint(t *testing.T) {
 	dir := t.TempDir()
