@@ -9,7 +9,7 @@ import (
 
 // settle looks again at a case whose study settles.
 func (n *Node) settle(ctx context.Context, job *Job) error {
-	return n.Index.Update(ctx, func(tx Tx) error {
+	return n.Index.Advance(ctx, func(tx Tx) error {
 		now := time.Now()
 		c, err := tx.Case(job.CaseID)
 		if err != nil {

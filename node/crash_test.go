@@ -28,12 +28,20 @@ type dying struct {
 }
 
 func (d *dying) Update(ctx context.Context, fn func(node.Tx) error) error {
+	return d.run(ctx, fn, d.Index.Update)
+}
+
+func (d *dying) Advance(ctx context.Context, fn func(node.Tx) error) error {
+	return d.run(ctx, fn, d.Index.Advance)
+}
+
+func (d *dying) run(ctx context.Context, fn func(node.Tx) error, update func(context.Context, func(node.Tx) error) error) error {
 	n := d.count.Add(1)
 	if d.at == 0 || n < d.at {
-		return d.Index.Update(ctx, fn)
+		return update(ctx, fn)
 	}
 	if n == d.at && d.committed {
-		if err := d.Index.Update(ctx, fn); err != nil {
+		if err := update(ctx, fn); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -173,7 +174,7 @@ func rest(ctx context.Context, wake <-chan struct{}, next time.Time) {
 }
 
 func (n *Node) claim(ctx context.Context, queue string, fifo bool) (job *Job, next time.Time, err error) {
-	err = n.Index.Update(ctx, func(tx Tx) error {
+	err = n.Index.Advance(ctx, func(tx Tx) error {
 		var err error
 		job, next, err = tx.ClaimJob(queue, fifo, time.Now(), jobLease)
 		return err
@@ -182,13 +183,17 @@ func (n *Node) claim(ctx context.Context, queue string, fifo bool) (job *Job, ne
 }
 
 // do runs one job and keeps its lease fresh meanwhile. A job that fails goes
-// back to the queue.
+// back to the queue; one that another node took over is let go.
 func (n *Node) do(ctx context.Context, job *Job, do func(context.Context, *Job) error) {
-	done := make(chan struct{})
-	defer close(done)
-	go n.keepLease(ctx, job.ID, done)
-	err := n.guard(ctx, job, do)
-	if err == nil || ctx.Err() != nil {
+	held, letGo := context.WithCancel(ctx)
+	defer letGo()
+	go n.keepLease(held, letGo, job.ID)
+	err := n.guard(held, job, do)
+	if err == nil || held.Err() != nil {
+		return
+	}
+	if errors.Is(err, ErrLeaseLost) {
+		n.Log.Warn("another node took a job over", zap.String("queue", job.Queue), zap.Int64("case", job.CaseID))
 		return
 	}
 	wait := retryDelay(job.Attempts)
@@ -210,19 +215,22 @@ func (n *Node) guard(ctx context.Context, job *Job, do func(context.Context, *Jo
 	return do(ctx, job)
 }
 
-func (n *Node) keepLease(ctx context.Context, id int64, done <-chan struct{}) {
+// keepLease renews a lease until its job ends, and calls lost when another node
+// has it.
+func (n *Node) keepLease(ctx context.Context, lost func(), id int64) {
 	ticker := time.NewTicker(jobLease / 3)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-done:
-			return
 		case <-ctx.Done():
 			return
 		case now := <-ticker.C:
-			err := n.Index.Update(ctx, func(tx Tx) error { return tx.RenewJob(id, now.Add(jobLease)) })
+			err := n.Index.Advance(ctx, func(tx Tx) error { return tx.RenewJob(id, now.Add(jobLease)) })
 			if err != nil && ctx.Err() == nil {
 				n.Log.Warn("cannot renew a job's lease", zap.Error(err))
+			}
+			if errors.Is(err, ErrLeaseLost) {
+				lost()
 			}
 		}
 	}

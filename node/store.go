@@ -11,10 +11,18 @@ import (
 // whatever is asked of it: a full or failing disk, a node that stops.
 var ErrUnavailable = errors.New("the index cannot be changed now")
 
+// ErrLeaseLost says that a job is held by this node no more: another took it
+// over, or did it.
+var ErrLeaseLost = errors.New("the job is held by this node no more")
+
 // Index is the durable memory of the node. Update returns after the commit is
 // on disk; what fn did is undone when fn or the commit fails.
 type Index interface {
 	Update(ctx context.Context, fn func(Tx) error) error
+	// Advance is Update for what the node does again by itself when it gets
+	// lost: it returns after the commit, which reaches the disk with the next
+	// Update. Only a machine that dies in between loses it, never a process.
+	Advance(ctx context.Context, fn func(Tx) error) error
 	View(ctx context.Context, fn func(Tx) error) error
 }
 
@@ -141,7 +149,6 @@ type CaseFilter struct {
 
 // Message is a received HL7 message.
 type Message struct {
-	ID         int64
 	Peer       string // network address of the sender
 	ControlID  string // MSH-10
 	Raw        []byte
@@ -157,7 +164,8 @@ type JobTx interface {
 	// of the queue may go. When there is none it returns nil and the time at
 	// which to look again (zero: not before something is queued).
 	ClaimJob(queue string, fifo bool, now time.Time, lease time.Duration) (*Job, time.Time, error)
-	// RenewJob extends the lease of a claimed job.
+	// RenewJob extends the lease of a claimed job. Like the next two it fails
+	// with ErrLeaseLost when this node does not hold the job.
 	RenewJob(id int64, until time.Time) error
 	// FinishJob removes a job that was done.
 	FinishJob(id int64) error

@@ -81,7 +81,7 @@ func (n *Node) flagCopy(ctx context.Context, c *Case, j *Judgement) error {
 // startJudging takes the case of a job, or nil when there is nothing to judge
 // any more.
 func (n *Node) startJudging(ctx context.Context, job *Job) (c *Case, objects []Object, err error) {
-	err = n.Index.Update(ctx, func(tx Tx) error {
+	err = n.Index.Advance(ctx, func(tx Tx) error {
 		now := time.Now()
 		if c, err = tx.Case(job.CaseID); err != nil {
 			return err

@@ -25,7 +25,7 @@ func scanCase(row scanner) (*node.Case, error) {
 
 // caseValues are the values of all columns but the ID and what Dismiss sets.
 func caseValues(c *node.Case) ([]any, error) {
-	values := []any{c.Revision, string(c.State), c.Reason, c.StudyUID, c.ReportKey, c.Accession, c.PatientID, c.Modality,
+	values := []any{c.Revision, string(c.State), prose(c.Reason), c.StudyUID, c.ReportKey, c.Accession, c.PatientID, c.Modality,
 		c.Pack, toMillis(c.CreatedAt), toMillis(c.UpdatedAt)}
 	for _, v := range []any{c.Report, c.Statements, c.Flags, c.Candidates} {
 		text, err := toJSON(v)
@@ -43,13 +43,12 @@ func (t *tx) AddCase(c *node.Case) error {
 	if err != nil {
 		return failed("add case", err)
 	}
-	id, err := one(t, scanColumn[int64], `INSERT INTO cases (revision, state, reason, study_uid, report_key, accession,
+	c.ID, err = t.insert(`INSERT INTO cases (revision, state, reason, study_uid, report_key, accession,
 			patient_id, modality, pack, created_at, updated_at, report, statements, flags, candidates, fingerprint)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING id`, values...)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`, values...)
 	if err != nil {
 		return failed("add case", err)
 	}
-	c.ID = *id
 	t.count(c.State, 1)
 	return t.addKeys(c)
 }
@@ -246,7 +245,7 @@ func (t *tx) CountCases() (map[node.State]int, error) {
 }
 
 func (t *tx) AddEvent(caseID int64, e node.CaseEvent) error {
-	_, err := t.exec(`INSERT INTO case_events (case_id, at, event, person) VALUES ($1, $2, $3, $4)`, caseID, toMillis(e.At), e.Event, e.By)
+	_, err := t.exec(`INSERT INTO case_events (case_id, at, event, person) VALUES ($1, $2, $3, $4)`, caseID, toMillis(e.At), prose(e.Event), e.By)
 	return failed("add event", err)
 }
 

@@ -37,7 +37,11 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, beJournalVictim(dir))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	if s, err := startServer(); err == nil {
+		s.stop()
+	}
+	os.Exit(status)
 }
 
 // content is what the object of a UID holds: from a few bytes to 300 kB.

@@ -13,15 +13,11 @@ func deliveryFields(d *node.Delivery, at *int64) []any {
 }
 
 // AddDelivery enters a delivery and sets its ID.
-func (t *tx) AddDelivery(d *node.Delivery) error {
-	id, err := one(t, scanColumn[int64], `INSERT INTO deliveries (case_id, destination, kind, uid, state, attempts, refusals, detail, at, payload, names)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
-		d.CaseID, d.Destination, string(d.Kind), d.UID, string(d.State), d.Attempts, d.Refusals, d.Detail, toMillis(d.At), blob(d.Payload), d.Names)
-	if err != nil {
-		return failed("add delivery", err)
-	}
-	d.ID = *id
-	return nil
+func (t *tx) AddDelivery(d *node.Delivery) (err error) {
+	d.ID, err = t.insert(`INSERT INTO deliveries (case_id, destination, kind, uid, state, attempts, refusals, detail, at, payload, names)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		d.CaseID, d.Destination, string(d.Kind), d.UID, string(d.State), d.Attempts, d.Refusals, prose(d.Detail), toMillis(d.At), blob(d.Payload), d.Names)
+	return failed("add delivery", err)
 }
 
 // PutDelivery stores state, attempts, refusals, detail and time, and another
@@ -30,7 +26,7 @@ func (t *tx) AddDelivery(d *node.Delivery) error {
 func (t *tx) PutDelivery(d *node.Delivery) error {
 	n, err := t.exec(`UPDATE deliveries SET state = $1, attempts = $2, refusals = $3, detail = $4, at = $5, uid = $6,
 		names = $7, payload = CASE WHEN uid = $6 AND names = $7 THEN payload ELSE $8 END WHERE id = $9`,
-		string(d.State), d.Attempts, d.Refusals, d.Detail, toMillis(d.At), d.UID, d.Names, blob(d.Payload), d.ID)
+		string(d.State), d.Attempts, d.Refusals, prose(d.Detail), toMillis(d.At), d.UID, d.Names, blob(d.Payload), d.ID)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("delivery %d is not in the index", d.ID)
 	}

@@ -19,7 +19,7 @@ func scanFeedback(row scanner) (*node.Feedback, error) {
 func (t *tx) AddFeedback(f node.Feedback) error {
 	_, err := t.exec(`INSERT INTO feedback (case_id, statement, rule, opinion, author, note, at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		f.CaseID, f.Statement, f.Rule, string(f.Opinion), f.Author, f.Note, toMillis(f.At))
+		f.CaseID, f.Statement, f.Rule, string(f.Opinion), f.Author, prose(f.Note), toMillis(f.At))
 	return failed("add feedback", err)
 }
 

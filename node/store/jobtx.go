@@ -51,36 +51,37 @@ func (t *tx) ClaimJob(queue string, fifo bool, now time.Time, lease time.Duratio
 			return nil, fromMillis(head.due), nil
 		}
 		if head.moved && head.RunAt.After(now) { // its worker died and a later time was asked for meanwhile
-			err = t.RetryJob(head.ID, head.RunAt)
-			if err != nil {
-				return nil, time.Time{}, err
+			if _, err := t.exec(`UPDATE jobs SET due_at = run_at, leased = 0, moved = 0 WHERE id = $1`, head.ID); err != nil {
+				return nil, time.Time{}, failed("claim job", err)
 			}
 			continue
 		}
-		// With the time that was seen only one of several nodes gets it.
-		n, err := t.exec(`UPDATE jobs SET due_at = $1, leased = 1, moved = 0, attempts = attempts + 1
-			WHERE id = $2 AND due_at = $3`, toMillis(now.Add(lease)), head.ID, head.due)
-		if err != nil {
-			return nil, time.Time{}, failed("claim job", err)
-		}
-		if n == 1 {
-			head.Attempts++
-			return &head.Job, time.Time{}, nil
-		}
+		head.Attempts++
+		_, err = t.exec(`UPDATE jobs SET due_at = $1, leased = 1, moved = 0, attempts = $2, owner = $3 WHERE id = $4`,
+			toMillis(now.Add(lease)), head.Attempts, t.store.name, head.ID)
+		return &head.Job, time.Time{}, failed("claim job", err)
 	}
 }
 
-// RenewJob does nothing to a job that is not claimed.
+// RenewJob, FinishJob and RetryJob answer node.ErrLeaseLost for a job that this
+// node does not hold: another took it over, and what this one did for it must
+// be undone.
 func (t *tx) RenewJob(id int64, until time.Time) error {
-	_, err := t.exec(`UPDATE jobs SET due_at = $1 WHERE id = $2 AND leased = 1`, toMillis(until), id)
+	n, err := t.exec(`UPDATE jobs SET due_at = $1 WHERE id = $2 AND leased = 1 AND owner = $3`, toMillis(until), id, t.store.name)
+	if err == nil && n == 0 {
+		err = node.ErrLeaseLost
+	}
 	return failed("renew job", err)
 }
 
 // FinishJob removes a job, and queues it as a new one if it was asked for
 // again while it was claimed.
 func (t *tx) FinishJob(id int64) error {
-	j, err := one(t, scanQueued, `DELETE FROM jobs WHERE id = $1 RETURNING `+jobColumns, id)
-	if err != nil || j == nil || !j.moved {
+	j, err := one(t, scanQueued, `DELETE FROM jobs WHERE id = $1 AND leased = 1 AND owner = $2 RETURNING `+jobColumns, id, t.store.name)
+	if err == nil && j == nil {
+		err = node.ErrLeaseLost
+	}
+	if err != nil || !j.moved {
 		return failed("finish job", err)
 	}
 	return t.AddJob(j.Job)
@@ -90,8 +91,11 @@ func (t *tx) FinishJob(id int64) error {
 func (t *tx) RetryJob(id int64, at time.Time) error {
 	queue, err := one(t, scanColumn[string], `UPDATE jobs SET run_at = CASE WHEN moved = 1 THEN run_at ELSE $1 END,
 		due_at = CASE WHEN moved = 1 THEN run_at ELSE $1 END, leased = 0, moved = 0
-		WHERE id = $2 RETURNING queue`, toMillis(at), id)
-	if err != nil || queue == nil {
+		WHERE id = $2 AND leased = 1 AND owner = $3 RETURNING queue`, toMillis(at), id, t.store.name)
+	if err == nil && queue == nil {
+		err = node.ErrLeaseLost
+	}
+	if err != nil {
 		return failed("retry job", err)
 	}
 	t.wake = append(t.wake, *queue)

@@ -162,21 +162,13 @@ func distinct(studies []*node.Study) (list []node.Study) {
 
 // AddMessage knows a message by its bytes, which hold sender and control ID
 // (MSH-3, MSH-4, MSH-10). One that lies in quarantine and comes again when it
-// can be read counts as added. It sets m.ID either way.
+// can be read counts as added.
 func (t *tx) AddMessage(m *node.Message) (added bool, err error) {
 	digest := sha256.Sum256(m.Raw)
-	id, err := one(t, scanColumn[int64], `INSERT INTO messages (digest, peer, control_id, problem, received_at, raw)
+	n, err := t.exec(`INSERT INTO messages (digest, peer, control_id, problem, received_at, raw)
 		VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (digest) DO UPDATE SET problem = '', control_id = excluded.control_id, received_at = excluded.received_at
-		WHERE messages.problem <> '' AND excluded.problem = ''
-		RETURNING id`,
-		digest[:], m.Peer, m.ControlID, m.Problem, toMillis(m.ReceivedAt), blob(m.Raw))
-	if added = id != nil; err == nil && !added {
-		id, err = one(t, scanColumn[int64], `SELECT id FROM messages WHERE digest = $1`, digest[:])
-	}
-	if err != nil {
-		return false, failed("add message", err)
-	}
-	m.ID = *id
-	return added, nil
+		WHERE messages.problem <> '' AND excluded.problem = ''`,
+		digest[:], m.Peer, m.ControlID, prose(m.Problem), toMillis(m.ReceivedAt), blob(m.Raw))
+	return n > 0, failed("add message", err)
 }

@@ -18,26 +18,21 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
-	"github.com/mattn/go-sqlite3"
-	"github.com/pressly/goose/v3"
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"concord/node"
 )
-
-//go:embed migrations/*.sql
-var migrations embed.FS
 
 // Store is a node's data directory.
 type Store struct {
@@ -48,36 +43,55 @@ type Store struct {
 	// Journal holds messages until the index has their effects.
 	Journal *Journal
 
-	log     *zap.Logger
-	lock    *os.File
-	write   *sql.DB // one connection, held by the writer
+	log   *zap.Logger
+	lock  *os.File
+	files *files
+
+	// The index.
+	dialect *dialect
+	name    string   // of this node among those that share the index; empty: it shares it with none
+	write   *sql.DB  // one connection, held by the writer
+	prepare []string // statements that a connection of the writer begins with
 	read    *sql.DB
-	files   *files
-	waiting chan *request
-	writer  sync.WaitGroup
-	calls   gate
-	counts  counters
+	wal     *os.File        // SQLite's log of commits, to be flushed; nil: commits wait for the disk
+	address *pgx.ConnConfig // of PostgreSQL
+
+	waiting   chan *request
+	unflushed chan []*request // committed
+	notKept   atomic.Bool     // a flush failed
+	writer    sync.WaitGroup
+	listening sync.Once
+	stop      context.CancelFunc // ends listening
+	calls     gate
+	counts    counters
 }
 
 // Open opens the data directory, which it creates or brings to the current
 // schema, and holds it until Close: a second Open of the directory fails.
-func Open(ctx context.Context, dir string, log *zap.Logger) (_ *Store, err error) {
+func Open(ctx context.Context, dir string, log *zap.Logger) (*Store, error) {
+	return OpenAt(ctx, dir, "", log)
+}
+
+// OpenAt is Open with the index in PostgreSQL, at an address of the form
+// postgres://user@host:5432/database, where several nodes may share it; empty:
+// in the data directory. Each node has a data directory of its own.
+func OpenAt(ctx context.Context, dir, address string, log *zap.Logger) (opened *Store, err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("store: create the data directory: %w; set data_dir to a place that may be written", err)
 	}
-	s := &Store{log: log, waiting: make(chan *request, maxWaiting)}
+	s := &Store{log: log, waiting: make(chan *request, maxWaiting), unflushed: make(chan []*request)}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.release())
+			opened, err = nil, errors.Join(err, s.release())
 		}
 	}()
 	if s.lock, err = lockDir(dir); err != nil {
 		return nil, err
 	}
-	if err := s.openIndex(ctx, dir); err != nil {
+	if err := s.openIndex(ctx, dir, address); err != nil {
 		return nil, err
 	}
 	if s.files, err = openFiles(dir, s, &s.counts); err != nil {
@@ -91,15 +105,8 @@ func Open(ctx context.Context, dir string, log *zap.Logger) (_ *Store, err error
 			return nil, fmt.Errorf("store: %w", err)
 		}
 	}
-	if err := s.startWriter(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.mend(ctx, dir); err != nil {
-		close(s.waiting)
-		s.writer.Wait()
-		return nil, err
-	}
-	return s, nil
+	s.startWriter()
+	return s, s.mend(ctx, dir)
 }
 
 // mend does what a crash left: objects that only the journal holds for sure,
@@ -118,14 +125,17 @@ func (s *Store) Close() error {
 	if !s.calls.close() {
 		return nil
 	}
-	close(s.waiting)
-	s.writer.Wait()
 	return errors.Join(settled, s.release())
 }
 
 // release closes whatever is open.
 func (s *Store) release() error {
 	var errs []error
+	if s.stop != nil {
+		s.stop()
+	}
+	close(s.waiting)
+	s.writer.Wait()
 	if s.Journal != nil {
 		errs = append(errs, s.Journal.close())
 	}
@@ -133,6 +143,9 @@ func (s *Store) release() error {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
+	}
+	if s.wal != nil {
+		errs = append(errs, s.wal.Close())
 	}
 	if s.files != nil {
 		errs = append(errs, s.files.close())
@@ -143,25 +156,21 @@ func (s *Store) release() error {
 	return errors.Join(errs...)
 }
 
-func (s *Store) openIndex(ctx context.Context, dir string) (err error) {
-	path := filepath.Join(dir, "concord.db")
-	if s.write, err = openSQLite(path, "_txlock=immediate&_journal_mode=WAL&_synchronous=FULL&_foreign_keys=1&_cache_size=-8192"); err != nil {
+// openIndex opens the index in its database and brings it to the current schema.
+func (s *Store) openIndex(ctx context.Context, dir, address string) (err error) {
+	if address == "" {
+		err = s.openSQLite(ctx, dir)
+	} else {
+		err = s.openPostgres(ctx, dir, address)
+	}
+	if err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
-	if err := migrate(ctx, s.write); err != nil {
-		return fmt.Errorf("store: %s: %w", path, err)
-	}
-	if err := endLeases(ctx, s.write); err != nil {
-		return fmt.Errorf("store: %s: %w", path, err)
-	}
-	if s.read, err = openSQLite(path, "mode=ro&_query_only=1"); err != nil {
-		return err
-	}
 	readers := max(4, runtime.GOMAXPROCS(0))
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	return nil
+	return s.endLeases(ctx)
 }
 
 func (s *Store) openJournal(ctx context.Context, dir string) error {
@@ -177,53 +186,11 @@ func (s *Store) openJournal(ctx context.Context, dir string) error {
 	return err
 }
 
-func openSQLite(path, options string) (*sql.DB, error) {
-	dsn := (&url.URL{Scheme: "file", Path: path}).String() + "?_mutex=no&_busy_timeout=5000&_stmt_cache_size=128&" + options
-	db, err := sql.Open("sqlite3", dsn)
-	if err != nil {
-		return nil, fmt.Errorf("store: open %s: %w", path, err)
-	}
-	return db, nil
-}
-
-// migrate brings the schema up to date. It refuses a schema of a newer
-// program, whose tables it might damage.
-func migrate(ctx context.Context, db *sql.DB) error {
-	dir, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, dir, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return err
-	}
-	current, target, err := p.GetVersions(ctx)
-	if err != nil {
-		return indexError(err)
-	}
-	if current > target {
-		return fmt.Errorf("the index has schema %d and this program knows up to %d: a newer Concord wrote it; run that one, or restore a backup", current, target)
-	}
-	if _, err = p.Up(ctx); err != nil {
-		return indexError(err)
-	}
-	return nil
-}
-
 // endLeases frees the jobs of the process that had the directory before: the
 // lock says that it is gone.
-func endLeases(ctx context.Context, db *sql.DB) error {
-	_, err := db.ExecContext(ctx, `UPDATE jobs SET due_at = run_at, leased = 0, moved = 0 WHERE leased = 1`)
-	return err
-}
-
-// indexError adds what to do to an error of SQLite.
-func indexError(err error) error {
-	var e sqlite3.Error
-	if errors.As(err, &e) && (e.Code == sqlite3.ErrNotADB || e.Code == sqlite3.ErrCorrupt) {
-		return fmt.Errorf("%w: the index is damaged; restore concord.db from a backup (objects stored since come back by themselves)", err)
-	}
-	return err
+func (s *Store) endLeases(ctx context.Context) error {
+	_, err := s.write.ExecContext(ctx, `UPDATE jobs SET due_at = run_at, leased = 0, moved = 0 WHERE leased = 1 AND owner = $1`, s.name)
+	return failed("free jobs", err)
 }
 
 // lockDir keeps a second node out of the directory. The kernel drops the lock

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
-
 	"concord/node"
 )
 
@@ -19,6 +17,8 @@ import (
 // prepared statements, and placeholders $1, $2, … in the order in which they
 // first appear, which means the same to SQLite and PostgreSQL.
 type tx struct {
+	store  *Store
+	number string             // of the transaction, where nodes share the index
 	conn   *sql.Conn          // nil once the transaction is over
 	wake   []string           // queues whose schedule changed
 	counts map[node.State]int // what came and went, see flushCounts
@@ -26,28 +26,78 @@ type tx struct {
 
 var _ node.Tx = (*tx)(nil)
 
+// begin opens a transaction in which nobody else writes.
+func (t *tx) begin() error {
+	if _, err := t.exec(t.store.dialect.begin); err != nil || t.store.dialect.alone == "" {
+		return err
+	}
+	number, err := one(t, func(row scanner) (*string, error) {
+		var number, locked string
+		return &number, row.Scan(&number, &locked)
+	}, t.store.dialect.alone)
+	if err != nil {
+		return err
+	}
+	t.number = *number
+	return nil
+}
+
+// undo takes back what one closure did; alone: all that the transaction did.
+func (t *tx) undo(alone bool) error {
+	if !alone {
+		return t.execAll([]string{"ROLLBACK TO SAVEPOINT one", "RELEASE one"})
+	}
+	if _, err := t.exec("ROLLBACK"); err != nil {
+		return err
+	}
+	return t.begin()
+}
+
 var errTxOver = errors.New("store: a transaction was used after its function had returned")
 
 // background has no Done channel, so the driver starts no goroutine for each
 // statement to watch it. No statement of a node runs long.
 var background = context.Background()
 
-// steady gives a statement a form that SQLite plans once. Where a column is
-// compared with a bare parameter, SQLite wants to plan again for other values,
-// and the driver, which clears parameters, makes it do so at each run: that
-// costs more than the run. A plus sign, which changes no value, hides it.
-func steady(query string) string { return strings.ReplaceAll(query, "= $", "= +$") }
-
 // exec runs a statement and counts the rows it changed.
 func (t *tx) exec(query string, args ...any) (int64, error) {
 	if t.conn == nil {
 		return 0, errTxOver
 	}
-	result, err := t.conn.ExecContext(background, steady(query), args...)
+	result, err := t.conn.ExecContext(background, t.store.dialect.form(query), t.store.dialect.values(args)...)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// insert enters a row and returns its ID.
+func (t *tx) insert(query string, args ...any) (int64, error) {
+	if t.store.dialect.returning {
+		id, err := one(t, scanColumn[int64], query+" RETURNING id", args...)
+		if err != nil {
+			return 0, err
+		}
+		return *id, nil
+	}
+	if t.conn == nil {
+		return 0, errTxOver
+	}
+	result, err := t.conn.ExecContext(background, t.store.dialect.form(query), args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.LastInsertId()
+}
+
+// execAll runs statements that have no parameters.
+func (t *tx) execAll(statements []string) error {
+	for _, statement := range statements {
+		if _, err := t.exec(statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // scanner is one row of a result.
@@ -58,7 +108,7 @@ func one[T any](t *tx, scan func(scanner) (*T, error), query string, args ...any
 	if t.conn == nil {
 		return nil, errTxOver
 	}
-	v, err := scan(t.conn.QueryRowContext(background, steady(query), args...))
+	v, err := scan(t.conn.QueryRowContext(background, t.store.dialect.form(query), t.store.dialect.values(args)...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -70,7 +120,7 @@ func all[T any](t *tx, scan func(scanner) (*T, error), query string, args ...any
 	if t.conn == nil {
 		return nil, errTxOver
 	}
-	rows, err := t.conn.QueryContext(background, steady(query), args...)
+	rows, err := t.conn.QueryContext(background, t.store.dialect.form(query), t.store.dialect.values(args)...)
 	if err != nil {
 		return nil, err
 	}
@@ -124,19 +174,6 @@ func failed(what string, err error) error {
 	return fmt.Errorf("store: %s: %w", what, marked(err))
 }
 
-// marked says of an error whether it is about the index as a whole.
-func marked(err error) error {
-	var e sqlite3.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	switch e.Code {
-	case sqlite3.ErrConstraint, sqlite3.ErrMismatch, sqlite3.ErrRange, sqlite3.ErrTooBig, sqlite3.ErrError:
-		return err
-	}
-	return fmt.Errorf("%w: %w", node.ErrUnavailable, err)
-}
-
 func toMillis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -181,7 +218,7 @@ func (c jsonColumn) Scan(src any) error {
 	}
 }
 
-func toJSON(v any) (string, error) {
+func toJSON(v any) (prose, error) {
 	text, err := json.Marshal(v)
-	return string(text), err
+	return prose(text), err
 }

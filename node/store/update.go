@@ -2,10 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,7 +28,9 @@ var errClosed = fmt.Errorf("store: closed; the node is shutting down: %w", node.
 // request is one closure on its way through the writer.
 type request struct {
 	fn     func(node.Tx) error
+	loose  bool        // see Advance
 	claim  atomic.Bool // set by the writer that starts it or the caller that gives up, whoever is first
+	wake   []string    // queues whose schedule it changed
 	err    error
 	answer chan error
 }
@@ -43,6 +42,15 @@ type request struct {
 // outcome. fn runs on the store's writer: it must be quick and must not call
 // Update.
 func (s *Store) Update(ctx context.Context, fn func(node.Tx) error) error {
+	return s.run(ctx, &request{fn: fn, answer: make(chan error, 1)})
+}
+
+// Advance is an Update that does not wait for the disk.
+func (s *Store) Advance(ctx context.Context, fn func(node.Tx) error) error {
+	return s.run(ctx, &request{fn: fn, loose: true, answer: make(chan error, 1)})
+}
+
+func (s *Store) run(ctx context.Context, u *request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -50,7 +58,9 @@ func (s *Store) Update(ctx context.Context, fn func(node.Tx) error) error {
 		return errClosed
 	}
 	defer s.calls.leave()
-	u := &request{fn: fn, answer: make(chan error, 1)}
+	if s.address != nil && s.OnJob != nil {
+		s.listening.Do(s.listen)
+	}
 	select {
 	case s.waiting <- u:
 	case <-ctx.Done():
@@ -77,180 +87,18 @@ func (s *Store) View(ctx context.Context, fn func(node.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("store: view: %w", err)
 	}
-	t := &tx{conn: conn}
+	t := &tx{store: s, conn: conn}
 	defer func() {
 		t.conn = nil
 		_ = conn.Close() // it goes back to its pool
 	}()
-	if _, err := t.exec("BEGIN"); err != nil {
-		return fmt.Errorf("store: view: %w", err)
+	if _, err := t.exec(s.dialect.view); err != nil {
+		return failed("view", err)
 	}
 	defer func() {
 		if _, err := t.exec("ROLLBACK"); err != nil {
 			s.log.Error("store: cannot end a read transaction", zap.Error(err))
 		}
-	}()
-	return fn(t)
-}
-
-// startWriter begins to serve updates until the queue is closed.
-func (s *Store) startWriter(ctx context.Context) error {
-	conn, err := s.write.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	for _, pragma := range []string{
-		"journal_size_limit = 67108864", // else the log keeps the size that the largest transaction gave it
-		"temp_store = MEMORY",           // else a savepoint writes each page that is changed to a file first
-	} {
-		if _, err := conn.ExecContext(ctx, "PRAGMA "+pragma); err != nil {
-			return errors.Join(fmt.Errorf("store: %w", err), conn.Close())
-		}
-	}
-	s.writer.Go(func() {
-		for first := range s.waiting {
-			s.commit(conn, first)
-		}
-		_ = conn.Close() // it goes back to its pool, which release closes
-	})
-	return nil
-}
-
-// commit runs one transaction: the update first and those that come while it
-// is open.
-func (s *Store) commit(conn *sql.Conn, first *request) {
-	t := &tx{conn: conn}
-	if _, err := t.exec("BEGIN IMMEDIATE"); err != nil {
-		s.refuse(first, fmt.Errorf("store: begin: %w: %w", node.ErrUnavailable, err))
-		return
-	}
-	group, woken, err := s.runGroup(t, first)
-	if err == nil {
-		_, err = t.exec("COMMIT")
-	}
-	if err != nil {
-		err = fmt.Errorf("store: commit: %w: %w", node.ErrUnavailable, err)
-		if _, rollback := t.exec("ROLLBACK"); rollback != nil {
-			s.log.Warn("store: the index had ended a failed transaction itself", zap.Error(rollback))
-		}
-	}
-	s.counts.commits.Add(1)
-	s.counts.updates.Add(int64(len(group)))
-	if err == nil && s.OnJob != nil {
-		for queue := range woken {
-			s.OnJob(queue)
-		}
-	}
-	for _, u := range group {
-		if err != nil {
-			u.err = err
-		}
-		u.answer <- u.err
-	}
-}
-
-// refuse answers the first update and all that waited with it for an index
-// that another process holds: one after the other they would wait for minutes,
-// longer than a sender waits for its acknowledgement.
-func (s *Store) refuse(first *request, err error) {
-	for u := first; u != nil; {
-		if u.claim.CompareAndSwap(false, true) {
-			u.answer <- err
-		}
-		select {
-		case u = <-s.waiting: // nil when closed
-		default:
-			return
-		}
-	}
-}
-
-// runGroup runs the closures of one transaction. An error means that the
-// transaction is lost with all of them.
-func (s *Store) runGroup(t *tx, first *request) (group []*request, woken map[string]bool, err error) {
-	woken = map[string]bool{}
-	end := time.Now().Add(groupTime)
-	alone := true // nothing that counts is in the transaction yet
-	counts := map[node.State]int{}
-	for u := first; u != nil; u = s.next(len(group), end) {
-		if !u.claim.CompareAndSwap(false, true) {
-			continue
-		}
-		group = append(group, u)
-		if err := s.runOne(t.conn, u, alone, woken, counts); err != nil {
-			return group, nil, err
-		}
-		alone = alone && u.err != nil
-	}
-	t.counts = counts
-	return group, woken, t.flushCounts()
-}
-
-// next is an update that waits, if the group may still grow.
-func (s *Store) next(n int, end time.Time) *request {
-	if n >= maxGroup || time.Now().After(end) {
-		return nil
-	}
-	select {
-	case u := <-s.waiting: // nil when closed
-		return u
-	default:
-		return nil
-	}
-}
-
-// runOne runs a closure in its own savepoint, or in the bare transaction while
-// it is alone there: a savepoint costs a copy of each page that changes. The
-// error is that of the transaction; the closure's own goes to u.err.
-func (s *Store) runOne(conn *sql.Conn, u *request, alone bool, woken map[string]bool, counts map[node.State]int) error {
-	t := &tx{conn: conn}
-	defer func() { t.conn = nil }()
-	if !alone {
-		if _, err := t.exec("SAVEPOINT one"); err != nil {
-			return err
-		}
-	}
-	if u.err = s.call(t, u.fn); u.err != nil {
-		undo := []string{"ROLLBACK", "BEGIN IMMEDIATE"}
-		if !alone {
-			undo = []string{"ROLLBACK TO one", "RELEASE one"}
-		}
-		for _, statement := range undo {
-			if _, err := t.exec(statement); err != nil {
-				return fmt.Errorf("%w (after: %w)", err, u.err)
-			}
-		}
-		return nil
-	}
-	if !alone {
-		if _, err := t.exec("RELEASE one"); err != nil {
-			return err
-		}
-	}
-	for _, queue := range t.wake {
-		woken[queue] = true
-	}
-	for state, n := range t.counts {
-		counts[state] += n
-	}
-	return nil
-}
-
-// call turns a panic of fn into an error. The panic's value may hold patient
-// data and stays out of error and log unless the runtime made it.
-func (s *Store) call(t *tx, fn func(node.Tx) error) (err error) {
-	defer func() {
-		r := recover()
-		if r == nil {
-			return
-		}
-		var runtimeErr runtime.Error
-		if e, ok := r.(error); ok && errors.As(e, &runtimeErr) {
-			err = fmt.Errorf("store: panic in an update: %w", runtimeErr)
-		} else {
-			err = fmt.Errorf("store: panic in an update (%T)", r)
-		}
-		s.log.Error("store: panic in an update; its changes were undone", zap.Error(err), zap.Stack("stack"))
 	}()
 	return fn(t)
 }
@@ -287,7 +135,8 @@ func (g *gate) close() bool {
 // makes you wait for.
 type Counts struct {
 	Updates     int64 // closures run
-	Commits     int64 // transactions, one flush each where they wrote
+	Commits     int64 // transactions
+	Flushes     int64 // of transactions, some together
 	Objects     int64 // objects committed
 	FileSyncs   int64 // flushes of object data; also one for many files of recent objects
 	FolderSyncs int64 // flushes of object names
@@ -295,12 +144,12 @@ type Counts struct {
 }
 
 type counters struct {
-	updates, commits, objects, fileSyncs, folderSyncs atomic.Int64
+	updates, commits, flushes, objects, fileSyncs, folderSyncs atomic.Int64
 }
 
 // Counts returns the counters so far.
 func (s *Store) Counts() Counts {
 	c := &s.counts
-	return Counts{Updates: c.updates.Load(), Commits: c.commits.Load(), Objects: c.objects.Load(),
+	return Counts{Updates: c.updates.Load(), Commits: c.commits.Load(), Flushes: c.flushes.Load(), Objects: c.objects.Load(),
 		FileSyncs: c.fileSyncs.Load(), FolderSyncs: c.folderSyncs.Load(), RecordSyncs: s.files.recent.journal.flushes.Load()}
 }

@@ -32,8 +32,10 @@ func open(t testing.TB, dir string) *Store {
 	return s
 }
 
-func TestSQLiteIndex(t *testing.T) {
-	testIndex(t, func(t *testing.T) node.Index { return open(t, t.TempDir()) })
+func TestIndex(t *testing.T) {
+	onBoth(t, func(t *testing.T, open opener) {
+		testIndex(t, func(t *testing.T) node.Index { return open(t, t.TempDir()) })
+	})
 }
 
 // hold keeps the writer busy until the returned function is called.
@@ -64,7 +66,9 @@ func queueLength(t *testing.T, s *Store, n int) {
 	}
 }
 
-func TestUpdatesShareACommit(t *testing.T) {
+func TestUpdatesShareACommit(t *testing.T) { onBoth(t, testUpdatesShareACommit) }
+
+func testUpdatesShareACommit(t *testing.T, open opener) {
 	s := open(t, t.TempDir())
 	const n = 200
 	release := hold(t, s)
@@ -134,7 +138,9 @@ func TestPanicTellsNoData(t *testing.T) {
 	}
 }
 
-func TestUpdateGivesUpWhileItWaits(t *testing.T) {
+func TestUpdateGivesUpWhileItWaits(t *testing.T) { onBoth(t, testUpdateGivesUpWhileItWaits) }
+
+func testUpdateGivesUpWhileItWaits(t *testing.T, open opener) {
 	s := open(t, t.TempDir())
 	release := hold(t, s)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -158,7 +164,9 @@ func TestUpdateGivesUpWhileItWaits(t *testing.T) {
 	})
 }
 
-func TestUpdateThatRunsIsWaitedFor(t *testing.T) {
+func TestUpdateThatRunsIsWaitedFor(t *testing.T) { onBoth(t, testUpdateThatRunsIsWaitedFor) }
+
+func testUpdateThatRunsIsWaitedFor(t *testing.T, open opener) {
 	s := open(t, t.TempDir())
 	ctx, cancel := context.WithCancel(context.Background())
 	err := s.Update(ctx, func(tx node.Tx) error {
@@ -170,7 +178,9 @@ func TestUpdateThatRunsIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestViewIsASnapshot(t *testing.T) {
+func TestViewIsASnapshot(t *testing.T) { onBoth(t, testViewIsASnapshot) }
+
+func testViewIsASnapshot(t *testing.T, open opener) {
 	s := open(t, t.TempDir())
 	view(t, s, func(tx node.Tx) error {
 		if _, err := tx.Study("1"); err != nil {
@@ -183,7 +193,9 @@ func TestViewIsASnapshot(t *testing.T) {
 	})
 }
 
-func TestOnJobComesAfterTheCommit(t *testing.T) {
+func TestOnJobComesAfterTheCommit(t *testing.T) { onBoth(t, testOnJobComesAfterTheCommit) }
+
+func testOnJobComesAfterTheCommit(t *testing.T, open opener) {
 	s := open(t, t.TempDir())
 	var woken []string
 	s.OnJob = func(queue string) {
@@ -214,7 +226,9 @@ func TestOnJobComesAfterTheCommit(t *testing.T) {
 	equal(t, "woken by a job that was given back", woken, []string{"judge", "judge"})
 }
 
-func TestCloseWaitsAndRefuses(t *testing.T) {
+func TestCloseWaitsAndRefuses(t *testing.T) { onBoth(t, testCloseWaitsAndRefuses) }
+
+func testCloseWaitsAndRefuses(t *testing.T, open opener) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	release := hold(t, s)
@@ -258,7 +272,7 @@ func TestOpenRefusesANewerSchema(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db, err := openSQLite(filepath.Join(dir, "concord.db"), "")
+	db, err := openFile(filepath.Join(dir, "concord.db"), "")
 	if err != nil {
 		t.Fatal(err)
 	}

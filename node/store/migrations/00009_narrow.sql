@@ -22,7 +22,7 @@ CREATE TABLE new_case_events (
     at      BIGINT NOT NULL,
     event   TEXT NOT NULL
 );
-INSERT INTO new_case_events SELECT id, case_id, at, event FROM case_events;
+INSERT INTO new_case_events (case_id, at, event) SELECT case_id, at, event FROM case_events ORDER BY id;
 DROP TABLE case_events;
 ALTER TABLE new_case_events RENAME TO case_events;
 CREATE INDEX case_events_case ON case_events (case_id, id);
