@@ -130,7 +130,7 @@ sys.path.insert(0, "ofa")
 import words
 mini, out = sys.argv[1:]
 hf = json.load(open(mini + "/vocab.json"))
-rows = sorted((i, p) for p, i in hf.items() if i >= 4 and not p.startswith("<"))
+rows = sorted((i, p) for p, i in hf.items() if i >= 4 and p != "<mask>")
 gpt2 = {p: 60000 - n for n, (i, p) in enumerate(rows)}            # some other numbering
 last = rows[-1][0]
 at = {i: p for i, p in rows}
