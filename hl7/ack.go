@@ -139,10 +139,17 @@ func (w *writer) errorCode(code int) string {
 }
 
 // Nack answers bytes that Parse refused with AE and an ERR segment for each error. What
-// can be read of an MSH (the ends, the control ID) is used as it stands.
+// can be read of an MSH (the ends, the control ID, the character set) is used as it
+// stands, and what is added is ASCII.
 func Nack(raw []byte, text string, errs ...Error) []byte {
-	return salvage(raw).Ack(AE, text, errs...)
+	plain := make([]Error, len(errs))
+	for i, e := range errs {
+		plain[i] = Error{e.Code, ascii(e.Location), ascii(e.Text)}
+	}
+	return salvage(raw).Ack(AE, ascii(text), plain...)
 }
+
+func ascii(text string) string { return string(asciiSet.encode([]byte(text))) }
 
 // salvage reads as much of the header as there is, byte for byte, so that its fields can
 // be echoed whatever they are encoded in.

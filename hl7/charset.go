@@ -20,20 +20,22 @@ var utf8BOM = []byte("\xef\xbb\xbf")
 // charset is one character set that messages come in. A nil coding is UTF-8, of which
 // ASCII is a part.
 type charset struct {
-	name   string // as MSH-18 spells it where table 0211 has it
-	coding encoding.Encoding
+	name     string // as MSH-18 spells it where table 0211 has it
+	coding   encoding.Encoding
+	right    *graphic // what its bytes A0 to FF are to ISO 2022; nil: it has no place there
+	switches bool     // escape sequences change the set
 }
 
 var (
-	asciiSet = &charset{"ASCII", nil}
-	utf8Set  = &charset{"UNICODE UTF-8", nil}
-	jisSet   = &charset{"ISO IR87", japanese.ISO2022JP}
-	koreaSet = &charset{"KS X 1001", korean.EUCKR}
-	gbkSet   = &charset{"GBK", simplifiedchinese.GBK}
-	gbSet    = &charset{"GB 18030-2000", simplifiedchinese.GB18030}
-	big5Set  = &charset{"BIG-5", traditionalchinese.Big5}
-	sjisSet  = &charset{"Shift_JIS", japanese.ShiftJIS}
-	noSet    = &charset{"UTF-16", nil} // known, and refused
+	asciiSet = &charset{name: "ASCII"}
+	utf8Set  = &charset{name: "UNICODE UTF-8"}
+	jisSet   = &charset{"ISO IR87", japanese.ISO2022JP, katakana, true}
+	koreaSet = &charset{"KS X 1001", korean.EUCKR, hangul, false}
+	gbkSet   = &charset{name: "GBK", coding: simplifiedchinese.GBK}
+	gbSet    = &charset{name: "GB 18030-2000", coding: simplifiedchinese.GB18030}
+	big5Set  = &charset{name: "BIG-5", coding: traditionalchinese.Big5}
+	sjisSet  = &charset{"Shift_JIS", japanese.ShiftJIS, katakana, false}
+	noSet    = &charset{name: "UTF-16"} // known, and refused
 )
 
 // charsets are the names of table 0211 and the ones in use beside it, as charsetKey
@@ -46,7 +48,7 @@ var charsets = withCodePages(map[string]*charset{
 	"BIG5": big5Set, "CP950": big5Set,
 	"ISOIR87": jisSet, "ISOIR159": jisSet, "ISOIR14": jisSet, "ISO2022JP": jisSet,
 	"SHIFTJIS": sjisSet, "SJIS": sjisSet, "CP932": sjisSet, "WINDOWS31J": sjisSet, "ISOIR13": sjisSet,
-	"EUCJP":   {"EUC-JP", japanese.EUCJP},
+	"EUCJP":   {name: "EUC-JP", coding: japanese.EUCJP},
 	"KSX1001": koreaSet, "EUCKR": koreaSet, "CP949": koreaSet, "KSC5601": koreaSet, "ISOIR149": koreaSet,
 	"UTF16": noSet, "UNICODEUTF16": noSet, "UTF32": noSet, "UNICODEUTF32": noSet,
 })
@@ -60,7 +62,7 @@ func withCodePages(sets map[string]*charset) map[string]*charset {
 		15: charmap.ISO8859_15, 16: charmap.ISO8859_16,
 	}
 	for part, coding := range latin {
-		set := &charset{fmt.Sprintf("8859/%d", part), coding}
+		set := &charset{fmt.Sprintf("8859/%d", part), coding, rightHalf(coding), false}
 		sets[fmt.Sprintf("8859%d", part)] = set
 		sets[fmt.Sprintf("ISO8859%d", part)] = set
 	}
@@ -71,7 +73,7 @@ func withCodePages(sets map[string]*charset) map[string]*charset {
 		1258: charmap.Windows1258,
 	}
 	for page, coding := range windows {
-		set := &charset{fmt.Sprintf("CP%d", page), coding}
+		set := &charset{name: fmt.Sprintf("CP%d", page), coding: coding}
 		sets[fmt.Sprintf("CP%d", page)] = set
 		sets[fmt.Sprintf("WINDOWS%d", page)] = set
 	}
@@ -129,20 +131,23 @@ func decode(body []byte, opts Options) (string, *charset, error) {
 	if set != nil && (plain || set != asciiSet) {
 		return set.decode(body)
 	}
-	if plain {
-		return shared(body), asciiSet, nil
-	}
+	usual := asciiSet
 	if opts.DefaultCharset != "" {
-		set, err := configured(opts.DefaultCharset)
-		if err != nil {
+		var err error
+		if usual, err = configured(opts.DefaultCharset); err != nil {
 			return "", nil, err
 		}
-		return set.decode(body)
+	}
+	switch {
+	case plain && !usual.switches:
+		return shared(body), asciiSet, nil
+	case usual != asciiSet:
+		return usual.decode(body)
 	}
 	if utf8.Valid(body) {
 		return shared(body), utf8Set, nil
 	}
-	return "", nil, errorAt(ErrorTableValue, "MSH-18", fmt.Sprintf("the text is neither ASCII nor UTF-8 and MSH-18 says %.20q; configure this peer's character set (GB18030, 8859/1, …) or let the sender fill MSH-18", name))
+	return "", nil, errorAt(ErrorTableValue, "MSH-18", fmt.Sprintf("the text is neither ASCII nor UTF-8 and MSH-18 says %.20q; configure this peer's character set, such as GB18030 or 8859/1, or let the sender fill MSH-18", name))
 }
 
 // maxHeader bounds the part of MSH in which the character set is looked for.
@@ -150,9 +155,7 @@ const maxHeader = 16 << 10
 
 // declared reads MSH-18 from undecoded bytes. A trail byte in MSH-3 to MSH-6 may look
 // like a field separator and shift the count, so a name found at or after the 18th field
-// counts if it stands in MSH-18 once the header is decoded by it. Of several repetitions
-// (the first is the default set, others may follow an escape) the one that is not ASCII
-// counts, as it contains ASCII.
+// counts if it stands in MSH-18 once the header is decoded by it.
 func declared(body []byte) (name string, set *charset) {
 	header := bytes.TrimPrefix(body, utf8BOM)
 	if end := bytes.IndexAny(header, "\r\n"); end >= 0 {
@@ -174,25 +177,37 @@ func declared(body []byte) (name string, set *charset) {
 			continue
 		}
 		value := nth(text, separator[0], 18)
-		if setOf([]byte(value), repetition) == found {
+		if again := setOf([]byte(value), repetition); again != nil && *again == *found {
 			return value, found
 		}
 	}
 	return nth(string(header), separator[0], 18), nil
 }
 
-// setOf is the set that a field names, if any.
+// setOf is the set that a field names, if any. Of several repetitions the first that is
+// not ASCII counts, as it contains ASCII; where ISO 2022 has them, too, escape sequences
+// switch between them.
 func setOf(field, repetition []byte) (set *charset) {
 	for i, name := range bytes.Split(field, repetition) {
-		if i == 8 {
-			break
-		}
-		if found := charsets[charsetKey(string(name))]; found != nil && (set == nil || set == asciiSet) {
+		found := charsets[charsetKey(string(name))]
+		switch {
+		case i == maxSets:
+			return set
+		case found == nil || found == set:
+		case set == nil || set == asciiSet:
 			set = found
+		case set.right != nil && found.right != nil && !set.switches:
+			set = &charset{set.name, set.coding, set.right, true}
+			if found == jisSet {
+				set.coding = found.coding
+			}
 		}
 	}
 	return set
 }
+
+// maxSets bounds the repetitions of MSH-18 that are looked at.
+const maxSets = 8
 
 // isPlain says whether every byte is ASCII and none switches character sets.
 func isPlain(b []byte) bool {
@@ -218,10 +233,17 @@ func (c *charset) decode(b []byte) (string, *charset, error) {
 		}
 		return "", nil, c.undecodable()
 	}
-	if isPlain(b) {
+	escape := escapeOf(b)
+	if isPlain(b) && !(c.switches && (bytes.Contains(b, []byte{escape, 'M'}) || bytes.Contains(b, []byte{escape, 'C'}))) {
 		return shared(b), c, nil
 	}
-	out, err := c.coding.NewDecoder().Bytes(c.designated(b))
+	var out []byte
+	var err error
+	if c.switches {
+		out, err = iso2022(b, c.right, escape)
+	} else {
+		out, err = c.coding.NewDecoder().Bytes(c.announced(b))
+	}
 	if err != nil || bytes.ContainsRune(out, utf8.RuneError) {
 		return "", nil, c.undecodable()
 	}
@@ -236,14 +258,9 @@ func (c *charset) undecodable() error {
 	return errorAt(ErrorDataType, "MSH-18", "the text holds bytes that are not "+c.name+"; let the sender put its true character set in MSH-18, or configure it for this peer")
 }
 
-// designated drops the ISO 2022 escapes that change nothing here: JIS X 0201 Roman is
-// read as ASCII, for 5C must stay the escape character and not become a yen sign; the
-// announcement of KS X 1001 in G1 is what EUC-KR means anyway.
-func (c *charset) designated(b []byte) []byte {
-	switch c {
-	case jisSet:
-		return bytes.ReplaceAll(b, []byte("\x1b(J"), []byte("\x1b(B"))
-	case koreaSet:
+// announced drops the announcement of KS X 1001 in G1, which is what EUC-KR means anyway.
+func (c *charset) announced(b []byte) []byte {
+	if c == koreaSet {
 		return bytes.ReplaceAll(b, []byte("\x1b$)C"), nil)
 	}
 	return b

@@ -110,6 +110,40 @@ func TestCharsets(t *testing.T) {
 	}
 }
 
+// TestSwitchedSets reads text whose set changes by ESC sequences, and by the escapes that
+// HL7 has for them (chapter 2.7.2).
+func TestSwitchedSets(t *testing.T) {
+	for _, c := range []struct{ declared, text, want string }{
+		{"ISO IR87", "\x1b(I12\x1b(B|x", "ｱｲ"},
+		{"ISO IR87", "\xb1\xb2\x1b$B;3\x1b(B^\xb1", "ｱｲ山^ｱ"},
+		{"ISO IR13~ISO IR87", "\xd4\xcf\xc0^\xc0\xdb\xb3=\x1b$B;3ED\x1b(J", "ﾔﾏﾀ^ﾀﾛｳ=山田"},
+		{"ISO IR14~ISO IR87~ISO IR159", "\x1b$(D0+\x1b$B;3\x1b(J\\S\\", "丮山\\S\\"},
+		{"~ISO IR87", `\M2442\;3\C2842\^x`, "山^x"},
+		{"~ISO IR159", `\M242844\0+\C2842\`, "丮"},
+		{"ISO IR87", `\C2849\12\C2842\`, "ｱｲ"},
+		{"ISO IR87", `C:\Mine\x`, `C:\Mine\x`},
+		{"8859/1~8859/5", "\xe9\x1b-L\xb8\xd2", "éИв"},
+		{"8859/1~8859/7", "\xe9\\C2D46\\\xe9", "éι"},
+		{"8859/1~ISO IR87", "\xe9\x1b$B;3\x1b(B\xe9", "é山é"},
+		{"~KS X 1001~ISO IR87", "\x1b$)C\xb1\xe8\x1b$B;3\x1b(B", "김山"},
+		{"ISO IR87", "\x1b$B;3", "山"}, // the end of the line ends it
+		{"ISO IR87", "\x1b$Bu!", "error"},
+		{"ISO IR87", "\x1b$B;", "error"},
+		{"ISO IR87", "\x1b$Zx", "\x1b$Zx"},
+	} {
+		m, err := Parse([]byte(`MSH|^~\&|A|B|C|D|20260101||ORU^R01|1|P|2.5||||||`+c.declared+"\rPID|1||7||"+c.text+"\rPV1|1|O\r"), Options{})
+		if err != nil {
+			if c.want != "error" {
+				t.Errorf("%s %q: %v", c.declared, c.text, err)
+			}
+			continue
+		}
+		if got := m.Segment("PID").Field(5).Raw(); got != c.want || m.Get("PV1-2") != "O" {
+			t.Errorf("%s %q: %q, want %q", c.declared, c.text, got, c.want)
+		}
+	}
+}
+
 func TestCharsetChoice(t *testing.T) {
 	const gb = "\xab\x7c" // 珅 in GB 18030; not UTF-8
 	head := func(msh18 string) string { return `MSH|^~\&|A|B|C|D|||ORU^R01|1|P|2.5||||||` + msh18 + "\rPID|1||7||" }

@@ -16,6 +16,8 @@ var fuzzSeeds = []string{
 	"MSH#*!?%#A#B#C#D#2026##ORU*R01#9#P#2.3\nPID#1##7***Q%1.2\nOBR#1\nOBX#1#FT#%IMP##a\rb\n",
 	"MSH|^~\\&|\xab|\xab||||ORU^R01|1|P|2.5||||||GB18030\rOBR|1\rOBX|1|FT|||\xab\x7c\\XAB7C\\\r",
 	"MSH|^~\\&|A|||||||ORU^R01|1|P|2.5||||||~ISO IR87\rOBX|1|TX|||\x1b$B;3\x1b(J\\F\\\r",
+	"MSH|^~\\&|A|||||||ORU^R01|1|P|2.5||||||8859/1~ISO IR87\rOBR|1\rOBX|1|TX|||\\M2442\\;3\\C2842\\\xe9\x1b$(D0+\x1b(J\x1b)I\xb1\r",
+	"MSH|!||||||||||||||||ISOIR87\r\xff",
 	"M\x00S\x00H\x00|\x00", `MSH|^~\&|RIS|HOSP|CC|HOSP|||ACK|9|P|2.5` + "\rMSA|AE|1\rERR||PID^1|207^x|E|||d|u",
 }
 
