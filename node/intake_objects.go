@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -79,17 +80,22 @@ func (n *Node) receiveObject(ctx context.Context, in Incoming, data io.Reader) e
 	}
 	if known != nil {
 		same, err := n.sameBytes(draft, size, known)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			object.Restored = true
+			n.Log.Warn("a known object whose file is gone came again and is stored again; find out who deleted the file",
+				zap.String("sop_instance_uid", object.SOPInstanceUID), zap.String("path", known.Path))
+		case err != nil:
 			return fmt.Errorf("compare with the object that is there: %w", err)
-		}
-		if same {
+		case same:
 			n.Stats.Duplicates.Add(1)
 			in.stored(object, true)
 			return nil
+		default:
+			object.Aside = true
+			n.Log.Warn("another object with a known SOP Instance UID was put aside; look at its sender",
+				zap.String("sop_instance_uid", object.SOPInstanceUID), zap.String("caller", in.Caller))
 		}
-		object.Aside = true
-		n.Log.Warn("another object with a known SOP Instance UID was put aside; look at its sender",
-			zap.String("sop_instance_uid", object.SOPInstanceUID), zap.String("caller", in.Caller))
 	}
 	if object.Path, err = draft.Commit(object.SOPInstanceUID); err != nil {
 		return fmt.Errorf("commit object: %w", err)
@@ -124,9 +130,13 @@ func readObject(r io.ReaderAt, size int64, in Incoming) (*Object, error) {
 	if limit != nil { // a header of extreme size: kept for its keys, and said why it is not judged
 		o.Header.NotShown = limit.Error()
 	}
+	for _, key := range []struct{ name, value string }{{"SOP Instance UID", o.SOPInstanceUID}, {"Study Instance UID", o.Header.StudyUID},
+		{"Series Instance UID", o.Header.SeriesUID}} {
+		if key.value == "" {
+			return nil, &UnreadableError{Err: fmt.Errorf("no %s; the sender must add it", key.name)}
+		}
+	}
 	switch {
-	case o.SOPInstanceUID == "" || o.Header.StudyUID == "" || o.Header.SeriesUID == "":
-		return nil, &UnreadableError{Err: errors.New("no SOP, Study or Series Instance UID; the sender must add them")}
 	case o.SOPInstanceUID != in.SOPInstanceUID:
 		return nil, &MismatchError{What: "SOP Instance UIDs"}
 	case o.SOPClassUID != in.SOPClassUID:
@@ -320,10 +330,14 @@ func (n *Node) index(ctx context.Context, batch []Object) error {
 		var order []string
 		byStudy := map[string][]Object{}
 		for _, o := range batch {
-			if err := tx.AddObject(o); err != nil {
+			enter := tx.AddObject
+			if o.Restored {
+				enter = tx.ReplaceObject
+			}
+			if err := enter(o); err != nil {
 				return err
 			}
-			if o.Aside {
+			if o.Aside || o.Restored {
 				continue
 			}
 			uid := o.Header.StudyUID

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -51,17 +53,19 @@ func (r *recorder) all() []node.Delivery {
 // harness is a node over a real store, without network and without a model.
 type harness struct {
 	*testing.T
+	dir       string // the data directory
 	node      *node.Node
 	pacs, ris *recorder
 }
 
 func newHarness(t *testing.T, change func(*node.Config)) *harness {
 	t.Helper()
-	s, err := store.Open(t.Context(), t.TempDir(), zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
+	dir := t.TempDir()
+	s, err := store.Open(t.Context(), dir, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &harness{T: t, pacs: &recorder{}, ris: &recorder{}}
+	h := &harness{T: t, dir: dir, pacs: &recorder{}, ris: &recorder{}}
 	config := node.Config{Quiet: 20 * time.Millisecond, Site: node.Site{Name: "test", AETitle: "CONCORD", Version: "test"},
 		Destinations: []node.Destination{
 			{Name: "pacs", Kind: node.SR, Sender: h.pacs},
@@ -321,6 +325,32 @@ func TestSameUIDWithOtherContentIsPutAside(t *testing.T) {
 	}
 }
 
+func TestObjectWhoseFileIsGoneIsStoredAgain(t *testing.T) {
+	h := newHarness(t, nil)
+	i := chest(study1, "A1")
+	h.store(i)
+	h.wait(node.WaitingReport)
+	known, file, err := h.node.Object(h.Context(), i.uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	if err := os.Remove(filepath.Join(h.dir, "objects", known.Path)); err != nil {
+		t.Fatal(err)
+	}
+	h.store(i)
+	_, file, err = h.node.Object(h.Context(), i.uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	h.send(message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal."})
+	h.wait(node.Done)
+	if n := h.node.Stats.Duplicates.Load(); n != 0 {
+		t.Errorf("%d objects counted as duplicates", n)
+	}
+}
+
 func TestObjectsThatAreRefused(t *testing.T) {
 	h := newHarness(t, nil)
 	good := chest(study1, "A1")
@@ -332,6 +362,7 @@ func TestObjectsThatAreRefused(t *testing.T) {
 		"other SOP instance": {node.Incoming{SOPClassUID: crStorage, SOPInstanceUID: "2.25.9", TransferSyntax: dicom.ExplicitVRLittleEndian}, good.dataSet(), new(*node.MismatchError)},
 		"other SOP class":    {node.Incoming{SOPClassUID: "1.2.840.10008.5.1.4.1.1.2", SOPInstanceUID: good.uid, TransferSyntax: dicom.ExplicitVRLittleEndian}, good.dataSet(), new(*node.MismatchError)},
 		"rubbish":            {node.Incoming{SOPClassUID: crStorage, SOPInstanceUID: good.uid, TransferSyntax: dicom.ExplicitVRLittleEndian}, bytes.Repeat([]byte{0xFF}, 500), new(*node.UnreadableError)},
+		"no study":           {node.Incoming{SOPClassUID: crStorage, SOPInstanceUID: good.uid, TransferSyntax: dicom.ExplicitVRLittleEndian}, chest("", "A1").dataSet(), new(*node.UnreadableError)},
 		"empty":              {node.Incoming{SOPClassUID: crStorage, SOPInstanceUID: good.uid, TransferSyntax: dicom.ExplicitVRLittleEndian}, nil, new(*node.UnreadableError)},
 	} {
 		err := h.node.ReceiveObject(h.Context(), c.in, bytes.NewReader(c.data))

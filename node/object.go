@@ -17,6 +17,7 @@ type Object struct {
 	Size           int64  // bytes of the Part 10 file
 	Caller         string // calling AE title
 	Aside          bool   // the SOP instance was known with other content; kept, not judged
+	Restored       bool   // on its way to the index: the file of the known SOP instance was gone
 	ReceivedAt     time.Time
 	Header         Header
 }

@@ -2,7 +2,9 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"go.uber.org/zap"
 
@@ -69,6 +71,16 @@ func (n *Node) readStored(ctx context.Context, path string) (*Object, error) {
 		twin, err = tx.Object(o.SOPInstanceUID)
 		return err
 	})
-	o.Aside = twin != nil
+	if err != nil || twin == nil {
+		return o, err
+	}
+	kept, err := n.Objects.Open(twin.Path)
+	if o.Restored = errors.Is(err, fs.ErrNotExist); o.Restored {
+		return o, nil
+	}
+	o.Aside = true
+	if err == nil {
+		err = kept.Close()
+	}
 	return o, err
 }

@@ -96,6 +96,7 @@ type Tx interface {
 // ObjectTx indexes objects, studies and messages.
 type ObjectTx interface {
 	AddObject(Object) error
+	ReplaceObject(Object) error                     // that of the same SOP instance, whose file is gone
 	Object(sopInstanceUID string) (*Object, error)  // nil when unknown; never one kept aside
 	StudyObjects(studyUID string) ([]Object, error) // by series, instance number; without those kept aside
 	PutStudy(*Study) error

@@ -97,7 +97,7 @@ func storeStatus(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &unreadable):
-		return &ae.StatusError{Status: ae.StatusCannotUnderstand, Comment: "the data set cannot be read", Err: err}
+		return &ae.StatusError{Status: ae.StatusCannotUnderstand, Comment: unreadable.Err.Error(), Err: err}
 	case errors.As(err, &mismatch):
 		return &ae.StatusError{Status: ae.StatusDataSetDoesNotMatchClass, Comment: mismatch.Error(), Err: err}
 	case errors.As(err, &full), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

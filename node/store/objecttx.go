@@ -40,6 +40,13 @@ func (t *tx) AddObject(o node.Object) error {
 	return failed("add object", err)
 }
 
+func (t *tx) ReplaceObject(o node.Object) error {
+	if _, err := t.exec(`DELETE FROM objects WHERE sop_uid = $1 AND aside = 0`, o.SOPInstanceUID); err != nil {
+		return failed("replace object", err)
+	}
+	return t.AddObject(o)
+}
+
 func (t *tx) Object(sopInstanceUID string) (*node.Object, error) {
 	o, err := one(t, scanObject, `SELECT `+objectColumns+` FROM objects WHERE sop_uid = $1 AND aside = 0`, sopInstanceUID)
 	return o, failed("find object", err)
