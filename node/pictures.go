@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
-	"concord/dicom"
 	"concord/dicom/pixel"
 )
 
@@ -16,15 +16,6 @@ type frame struct {
 	object   *Object
 	number   int // from 1
 	position int // among the frames of the case, from 1
-}
-
-// choose lists the frames that a case is judged by.
-func (j *Judge) choose(objects []Object) []frame {
-	budget := j.MaxImages
-	if budget == 0 {
-		budget = defaultMaxImages
-	}
-	return j.chooseFrames(objects, budget)
 }
 
 // pictures renders frames in a window. When there are none it returns the
@@ -62,28 +53,23 @@ func (s *seriesFrames) at(k int) frame {
 	return frame{object: s.objects[len(s.objects)-1], number: 1}
 }
 
-// chooseFrames spreads the budget evenly over the series that depict the
-// patient, and within a series over its frames.
-func (j *Judge) chooseFrames(objects []Object, budget int) (chosen []frame) {
-	var order []*seriesFrames
-	series := map[string]*seriesFrames{}
-	for i := range objects {
-		o := &objects[i]
-		if o.Header.Frames < 1 || o.Header.NotShown != "" {
-			continue
-		}
-		s := series[o.Header.SeriesUID]
-		if s == nil {
-			s = &seriesFrames{}
-			series[o.Header.SeriesUID] = s
-			order = append(order, s)
-		}
-		s.objects, s.total = append(s.objects, o), s.total+o.Header.Frames
+// choose lists the frames that a case is judged by. The budget is shared out
+// evenly among the series that depict the patient, and within a series over its
+// frames. What a short series leaves goes to the longer ones; of more series
+// than the budget every so many-th is taken.
+func (j *Judge) choose(objects []Object) (chosen []frame) {
+	budget := j.MaxImages
+	if budget == 0 {
+		budget = defaultMaxImages
 	}
-	for i, s := range order {
-		left := budget - len(chosen)
-		share := min(left, max(1, left/(len(order)-i)))
-		for _, k := range j.pick(s, share) {
+	all := shownSeries(objects)
+	series := make([]*seriesFrames, 0, budget)
+	for _, k := range pixel.SpreadFrames(len(all), budget) {
+		series = append(series, all[k-1])
+	}
+	shares := shareOut(series, budget)
+	for i, s := range series {
+		for _, k := range j.pick(s, shares[i]) {
 			f := s.at(k)
 			f.position = len(chosen) + 1
 			chosen = append(chosen, f)
@@ -92,11 +78,50 @@ func (j *Judge) chooseFrames(objects []Object, budget int) (chosen []frame) {
 	return chosen
 }
 
-// pick chooses frames of one series. In a stack of uncompressed slices, which
-// cost little to look at, it passes over those that show next to nothing.
+// shownSeries groups the objects that depict the patient by series, in their
+// order.
+func shownSeries(objects []Object) (list []*seriesFrames) {
+	found := map[string]*seriesFrames{}
+	for i := range objects {
+		o := &objects[i]
+		if o.Header.Frames < 1 || o.Header.NotShown != "" {
+			continue
+		}
+		s := found[o.Header.SeriesUID]
+		if s == nil {
+			s = &seriesFrames{}
+			found[o.Header.SeriesUID] = s
+			list = append(list, s)
+		}
+		s.objects, s.total = append(s.objects, o), s.total+o.Header.Frames
+	}
+	return list
+}
+
+// shareOut gives each series as many frames as it has and the budget allows.
+func shareOut(series []*seriesFrames, budget int) []int {
+	shortest := make([]int, len(series)) // indexes, the shortest series first
+	for i := range shortest {
+		shortest[i] = i
+	}
+	slices.SortStableFunc(shortest, func(a, b int) int { return series[a].total - series[b].total })
+	shares := make([]int, len(series))
+	for n, i := range shortest {
+		shares[i] = min(series[i].total, budget/(len(series)-n))
+		budget -= shares[i]
+	}
+	return shares
+}
+
+// cheapFrame is the most bytes of a frame, as it was sent, that is decoded only
+// to see whether it shows anything.
+const cheapFrame = 1 << 20
+
+// pick chooses frames of one series. In a stack of slices or a loop, whose
+// frames cost little to look at, it passes over those that show next to nothing.
 func (j *Judge) pick(s *seriesFrames, share int) []int {
-	syntax, _ := dicom.LookupTransferSyntax(s.objects[0].TransferSyntax)
-	if s.total <= share || syntax.Encapsulated {
+	first := s.objects[0]
+	if s.total <= share || first.Size/int64(first.Header.Frames) > cheapFrame {
 		return pixel.SpreadFrames(s.total, share)
 	}
 	return pixel.ContentFrames(s.total, share, func(k int) float64 {
