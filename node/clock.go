@@ -11,9 +11,35 @@ import (
 // between two looks: time servers slew it by less.
 const clockSlack = time.Second
 
+// setBack is by how much the clock must lie behind the newest event at the
+// start to have been set back: those of several nodes differ a little.
+const setBack = time.Minute
+
+// ClockTx tells how late it was before.
+type ClockTx interface {
+	NewestEvent() (time.Time, error) // zero: nothing has happened yet
+}
+
+// followClock moves the jobs back when the clock was set back while no node
+// ran: a result that was to go out in a minute does not wait for hours.
+func (n *Node) followClock(ctx context.Context, now time.Time) error {
+	return n.Index.Update(ctx, func(tx Tx) error {
+		newest, err := tx.NewestEvent()
+		if err != nil || !newest.After(now.Add(setBack)) {
+			return err
+		}
+		by := now.Sub(newest)
+		n.Log.Warn("the clock was set back since the node ran last; jobs keep their distance to it", zap.Duration("by", by))
+		return tx.ShiftJobs(by)
+	})
+}
+
 // watchClock moves the jobs with the wall clock when that is set: a job that
 // was due in a minute stays so, and leases last as long as they should.
 func (n *Node) watchClock(ctx context.Context) {
+	if err := n.followClock(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		n.Log.Error("cannot tell whether the clock was set back", zap.Error(err))
+	}
 	ticker := time.NewTicker(clockSlack)
 	defer ticker.Stop()
 	for last := time.Now(); ; {

@@ -91,6 +91,7 @@ type Tx interface {
 	CommitmentTx
 	AlertTx
 	TeachingTx
+	ClockTx
 }
 
 // ObjectTx indexes objects, studies and messages.

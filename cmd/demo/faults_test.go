@@ -281,6 +281,7 @@ func TestPACSThatRejectsOurAETitle(t *testing.T) {
 	if detail := deliveryOf(t, n, "FAULT1", "pacs", "retrying"); !strings.Contains(strings.ToLower(detail), "calling ae title") {
 		t.Errorf("the delivery does not say what to mend: %q", detail)
 	}
+	deliveryOf(t, n, "FAULT1", "ris", "sent") // which does not wait for the PACS
 	mu.Lock()
 	known = true
 	mu.Unlock()

@@ -22,17 +22,14 @@ type orthanc struct {
 
 // startOrthanc runs an Orthanc of its own: nothing of an installed service is
 // read or changed. It knows the node as the modality 'concord'.
-func startOrthanc(ctx context.Context, dir, concordDICOM string) (*orthanc, error) {
+func startOrthanc(ctx context.Context, dir, dicom, concordDICOM string) (*orthanc, error) {
 	binary, err := exec.LookPath("Orthanc")
 	if err != nil {
 		if binary, err = exec.LookPath("/usr/sbin/Orthanc"); err != nil {
 			return nil, fmt.Errorf("the PACS of the demo is missing (apt-get install orthanc): %w", err)
 		}
 	}
-	o := &orthanc{}
-	if o.dicom, err = freeAddress(); err != nil {
-		return nil, err
-	}
+	o := &orthanc{dicom: dicom}
 	if o.http, err = freeAddress(); err != nil {
 		return nil, err
 	}

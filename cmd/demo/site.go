@@ -203,6 +203,10 @@ func startSite(ctx context.Context, concord string) (*site, error) {
 }
 
 func (s *site) start(ctx context.Context, concord string) (err error) {
+	pacs, err := freeAddress()
+	if err != nil {
+		return err
+	}
 	dicom, err := freeAddress()
 	if err != nil {
 		return err
@@ -210,7 +214,7 @@ func (s *site) start(ctx context.Context, concord string) (err error) {
 	if s.ris, err = startRIS(); err != nil {
 		return err
 	}
-	if s.pacs, err = startOrthanc(ctx, s.dir, dicom); err != nil {
+	if s.pacs, err = startOrthanc(ctx, s.dir, pacs, dicom); err != nil {
 		return err
 	}
 	s.node, err = startNode(ctx, concord, s.dir, "dicom.listen="+dicom, "study.quiet=1s",
