@@ -94,12 +94,35 @@ func (k *checker) important(m *mention, d *detail) bool {
 
 // aged: the statement speaks of something old, healed, benign or only suspected.
 func (d *detail) aged() bool {
-	if d.clause.colours&(cueHistory|cuePrior|cueUncertain|cueRecommend) != 0 {
-		return true
+	return d.past() || d.clause.colours&cueUncertain != 0
+}
+
+// past: the statement speaks of something old, healed or benign, or of another day.
+func (d *detail) past() bool {
+	return d.clause.colours&(cueHistory|cuePrior|cueRecommend) != 0 || d.old() || d.attributed("benign")
+}
+
+// old: the statement speaks of something long past.
+func (d *detail) old() bool {
+	return d.attributed("chronic", "subacute") || slices.ContainsFunc(d.mentions, func(m mention) bool { return m.has("old") })
+}
+
+func (d *detail) attributed(names ...string) bool {
+	return slices.ContainsFunc(d.mentions, func(m mention) bool { return m.kind == "attribute" && slices.Contains(names, m.english) })
+}
+
+// doubtful: a word of doubt stands with mention m between two commas: in 淋巴结肿大，转移可能 only the
+// metastasis is doubted.
+func (d *detail) doubtful(m *mention) bool {
+	c := d.clause
+	from, to := m.from, m.to
+	for from > 0 && !c.mark(from-1, ",，") {
+		from--
 	}
-	return slices.ContainsFunc(d.mentions, func(m mention) bool {
-		return m.kind == "attribute" && (m.english == "chronic" || m.english == "benign" || m.english == "subacute")
-	})
+	for to < len(c.tokens) && !c.mark(to, ",，") {
+		to++
+	}
+	return slices.ContainsFunc(c.shades, func(s sighting) bool { return s.cue&cueUncertain != 0 && s.from >= from && s.to <= to })
 }
 
 // CRIT-001: a critical finding affirmed in the findings that no statement of the impression mentions.

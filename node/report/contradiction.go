@@ -34,11 +34,11 @@ func (k *checker) contradiction() {
 func (k *checker) claims() []claim {
 	var out []claim
 	k.observed(func(s *Statement, d *detail) bool {
-		if d.aged() || d.clause.ruling() {
+		if d.past() || d.clause.ruling() {
 			return true
 		}
 		for _, l := range d.lesions {
-			if !l.denied && l.finding != unnamed && (l.finding.has("critical") || l.finding.has("definite")) {
+			if !l.denied && l.finding != unnamed && !d.doubtful(&d.mentions[l.at]) && (l.finding.has("critical") || l.finding.has("definite")) {
 				out = append(out, claim{l, s})
 			}
 		}

@@ -15,7 +15,7 @@ type lesion struct {
 }
 
 // maxLesions bounds the work on one statement: what lists more is no sentence.
-const maxLesions = 32
+const maxLesions = 16
 
 // findLesions lists what a statement says of findings and devices. Where it affirms none the lexicon knows and
 // calls nothing normal, its organs stand for something unnamed.
@@ -105,7 +105,7 @@ func alikeLesion(f, q *lesion) bool {
 
 // mayBe: one of two findings is vague enough to be the other, or they are of one kind.
 func mayBe(a, b *concept) bool {
-	return related(a, b) || a.has("vague") || b.has("vague") || a.kind == "device" || b.kind == "device"
+	return related(a, b) || a.kind == b.kind && (a.has("vague") || b.has("vague") || a.kind == "device")
 }
 
 // region is where the lesion sits, by its organ or by itself; "" when neither says.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -116,7 +117,7 @@ func (k *checker) impressionSide() {
 	for _, i := range k.concludes() {
 		s, d := &k.r.Statements[i], &k.r.details[i]
 		for _, q := range d.lesions {
-			if q.denied || q.finding == unnamed || q.side != sideLeft && q.side != sideRight || !k.onlyOpposite(&q) {
+			if q.denied || q.finding == unnamed || q.finding.english == "midline shift" || q.side != sideLeft && q.side != sideRight || !k.onlyOpposite(&q, d) {
 				continue
 			}
 			what := q.finding
@@ -150,18 +151,27 @@ func (k *checker) concludes() []int {
 // onlyOpposite weighs every statement of the findings: what they affirm of the same organ or lesion must
 // be all on the opposite side. Where organs go by each other's names (lung and pleura, the parts of the
 // brain) the region stands for the organ, unless the very lesion is affirmed or denied of the very organ.
-func (k *checker) onlyOpposite(q *lesion) bool {
+func (k *checker) onlyOpposite(q *lesion, of *detail) bool {
 	var w weights
 	for i := range k.r.Statements {
 		if k.r.Statements[i].Section != "findings" {
 			continue
 		}
 		d := &k.r.details[i]
+		sized := sameSize(d, of)
 		for j := range d.lesions {
-			w.weigh(&d.lesions[j], q, d)
+			f := &d.lesions[j]
+			if !f.denied && sized && mayBe(f.finding, q.finding) {
+				w.sized.add(f.side, q.side, d)
+			}
+			if f.side != q.side || !d.old() || of.old() {
+				w.weigh(f, q, d)
+			}
 		}
 	}
 	switch {
+	case w.sized.onlyOpposite():
+		return true
 	case w.named.onlyOpposite() && w.denied:
 		return true
 	case w.kin && !w.exact.opposite, w.unplaced && !w.named.opposite:
@@ -176,6 +186,7 @@ func (k *checker) onlyOpposite(q *lesion) bool {
 
 // weights is what the findings say that bears on a lesion of the impression.
 type weights struct {
+	sized    tally // what may be that lesion and has the very size
 	named    tally // the same kind of lesion in the same place
 	exact    tally // the same kind there, or anything in the very part
 	same     tally // what may be that lesion
@@ -183,6 +194,15 @@ type weights struct {
 	denied   bool  // the lesion is denied where the impression has it
 	kin      bool  // the same kind of lesion sits elsewhere on that side
 	unplaced bool  // what may be that lesion is on that side, its place unsaid
+}
+
+// sameSize: two statements each give one size, and it is the same.
+func sameSize(a, b *detail) bool {
+	if len(a.measures) != 1 || len(b.measures) != 1 || a.measures[0].prior || b.measures[0].prior {
+		return false
+	}
+	x, y := a.measures[0].largest(), b.measures[0].largest()
+	return x > 0 && math.Abs(x-y) < 0.02*x
 }
 
 func (w *weights) weigh(f, q *lesion, d *detail) {
