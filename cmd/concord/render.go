@@ -18,7 +18,7 @@ type renderCommand struct {
 	Image  string `arg:"" help:"DICOM file." type:"existingfile"`
 	Out    string `short:"o" help:"PNG file to write." required:""`
 	Frame  int    `help:"Frame, from 1." default:"1"`
-	Window string `help:"Window: a preset (lung, mediastinum, bone, brain, ...) or CENTER/WIDTH. Without one the header's." placeholder:"P"`
+	Window string `help:"Window: a preset (lung, mediastinum, bone, brain, ...), CENTER/WIDTH, or N for the Nth one of the header. Without one the header's first." placeholder:"P"`
 	Size   int    `help:"Long side in pixels, kept ratio, bicubic. 0: not resized." default:"384"`
 }
 

@@ -33,8 +33,9 @@ type Window struct {
 	Number int
 }
 
-// ParseWindow reads a window as a user writes it: "" for the object's own,
-// "lung" for a preset, "40/400" for center and width.
+// ParseWindow reads a window as a user writes it: "" for the object's own, "2"
+// for the second one of its header, "lung" for a preset, "40/400" for center and
+// width.
 func ParseWindow(s string) (Window, error) {
 	if s == "" {
 		return Window{}, nil
@@ -43,11 +44,14 @@ func ParseWindow(s string) (Window, error) {
 	if _, ok := presets[name]; ok {
 		return preset(name), nil
 	}
+	if n, err := strconv.Atoi(s); err == nil && n > 0 {
+		return Window{Number: n}, nil
+	}
 	center, width, found := strings.Cut(s, "/")
 	c, errCenter := strconv.ParseFloat(center, 64)
 	w, errWidth := strconv.ParseFloat(width, 64)
 	if !found || errCenter != nil || errWidth != nil || !(math.Abs(c) < maxValue) || !(w >= 1 && w < maxValue) {
-		return Window{}, fmt.Errorf("window %q is neither center/width like 40/400 nor one of %s", s, strings.Join(Presets(), ", "))
+		return Window{}, fmt.Errorf("window %q is neither center/width like 40/400, nor the number of one in the header, nor one of %s", s, strings.Join(Presets(), ", "))
 	}
 	return Window{Center: c, Width: w}, nil
 }

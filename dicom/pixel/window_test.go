@@ -51,7 +51,7 @@ func TestParseWindow(t *testing.T) {
 		{"Brain", Window{Center: 40, Width: 80, Preset: "brain"}, true},
 		{"40/400", Window{Center: 40, Width: 400}, true},
 		{"-600.5/1500", Window{Center: -600.5, Width: 1500}, true},
-		{"40/0", Window{}, false}, {"40/-1", Window{}, false}, {"40", Window{}, false}, {"a/b", Window{}, false},
+		{"40/0", Window{}, false}, {"40/-1", Window{}, false}, {"2", Window{Number: 2}, true}, {"0", Window{}, false}, {"-2", Window{}, false}, {"a/b", Window{}, false},
 		{"NaN/400", Window{}, false}, {"40/Inf", Window{}, false}, {"40/1e300", Window{}, false}, {"toe", Window{}, false},
 	} {
 		got, err := ParseWindow(c.text)
