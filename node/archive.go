@@ -78,12 +78,18 @@ func (n *Node) inquire(ctx context.Context, job *Job) error {
 	case c != nil && c.State == WaitingImages:
 		return n.fetchStudy(ctx, job, c)
 	}
-	return n.Index.Update(ctx, func(tx Tx) error { return tx.FinishJob(job.ID) })
+	return n.finish(ctx, job)
 }
 
 // askWhatIsMissing stores what each archive says of a study and then has the
 // missing instances sent.
 func (n *Node) askWhatIsMissing(ctx context.Context, job *Job, c *Case, study *Study) error {
+	if job.Attempts == 1 { // or it was asked for while the inquiry before was under way
+		asked, err := n.askedOf(ctx, study)
+		if err != nil || asked {
+			return errors.Join(err, n.finish(ctx, job))
+		}
+	}
 	began := time.Now()
 	var answers []*Announcement
 	archives := n.archives()
@@ -132,6 +138,16 @@ func (n *Node) askWhatIsMissing(ctx context.Context, job *Job, c *Case, study *S
 		}
 	}
 	return n.inquireAgain(ctx, job, again)
+}
+
+// askedOf says whether archives were asked since the last object of a study.
+func (n *Node) askedOf(ctx context.Context, study *Study) (asked bool, err error) {
+	err = n.Index.View(ctx, func(tx Tx) error {
+		o, err := n.outlook(tx, study)
+		asked = o.asked
+		return err
+	})
+	return asked, err
 }
 
 // askArchive asks how many instances of a study an archive has and, unless

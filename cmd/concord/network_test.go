@@ -60,10 +60,13 @@ func startSCP(t *testing.T, text string) *scp {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.node = &node.Node{Config: node.Config{Quiet: time.Duration(c.Study.Quiet), Site: siteOf(c), Reading: senders{c.HL7}.options},
+	trail := &auditTrail{}
+	s.node = &node.Node{Config: node.Config{Quiet: time.Duration(c.Study.Quiet), Wait: time.Duration(c.Study.Wait), Site: siteOf(c),
+		Destinations: trail.destinations(s.peers, log), Reading: senders{c.HL7}.options},
 		Index: index, Objects: index, Journal: index.Journal, Log: log, Judge: &node.Judge{Open: index.Open}}
 	index.OnJob = s.node.Wake
-	trail := &auditTrail{node: s.node}
+	trail.node = s.node
+	s.node.SetArchives(archivesOf(s.peers.current(), s.node, trail, log))
 	server, messages := dimseServer(s.peers, s.node, trail, log), messageServer(senders{c.HL7}, s.node, trail, log)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
