@@ -9,18 +9,24 @@ import (
 type claim struct {
 	lesion
 	statement *Statement
+	detail    *detail
 }
 
 // CONTRA-001: one section affirms what the other denies at the same place.
 func (k *checker) contradiction() {
 	affirmed := k.claims()
 	k.observed(func(s *Statement, d *detail) bool {
-		for _, q := range d.lesions {
-			if !q.denied || d.qualified(q.at) {
+		for i := range d.lesions {
+			q := &d.lesions[i]
+			if !q.denied {
 				continue
 			}
+			qualified := d.qualified(q.at)
 			for _, a := range affirmed {
-				if a.statement.Section != s.Section && (a.finding == q.finding || a.finding.kindOf == q.finding) && samePlace(&q, &a.lesion) {
+				if a.statement.Section == s.Section || qualified && !sameSize(d, a.detail) || !denies(q, &a.lesion) {
+					continue
+				}
+				if samePlace(q, &a.lesion) || s.Section == "impression" && q.place() == nil && q.side == sideNone && !k.affirmedIn(affirmed, "impression", q.finding) {
 					k.flag("CONTRA-001", max(s.N, a.statement.N), k.name(q.finding), quote(a.statement.Text))
 					return true
 				}
@@ -28,6 +34,17 @@ func (k *checker) contradiction() {
 		}
 		return true
 	})
+}
+
+// denies: what q denies is what a affirms, a kind of it, or that in the organ q's name holds (gallstones, and
+// a stone in the gallbladder).
+func denies(q, a *lesion) bool {
+	return a.finding == q.finding || a.finding.kindOf == q.finding || q.finding.kindOf == a.finding && q.finding.up != nil && a.place() == q.finding.up
+}
+
+// affirmedIn: some claim of the section is of the finding or a kind of it.
+func (k *checker) affirmedIn(claims []claim, section string, f *concept) bool {
+	return slices.ContainsFunc(claims, func(c claim) bool { return c.statement.Section == section && related(c.finding, f) })
 }
 
 // claims lists the findings affirmed without reserve that are definite enough to be contradicted.
@@ -39,7 +56,7 @@ func (k *checker) claims() []claim {
 		}
 		for _, l := range d.lesions {
 			if !l.denied && l.finding != unnamed && !d.doubtful(&d.mentions[l.at]) && (l.finding.has("critical") || l.finding.has("definite")) {
-				out = append(out, claim{l, s})
+				out = append(out, claim{l, s, d})
 			}
 		}
 		return len(out) < maxConclusions
@@ -73,10 +90,13 @@ func (d *detail) qualified(i int) bool {
 // samePlace: sides and organs agree as far as both are said; a denial without an organ covers every place
 // of a finding that has a region of its own (pleural effusion), not of one that may sit anywhere (cyst).
 func samePlace(denied, affirmed *lesion) bool {
-	if denied.side != sideNone && denied.side != sideBoth && denied.side != affirmed.side {
+	a, b := affirmed.place(), denied.place()
+	if denied.side != sideNone && denied.side != sideBoth && denied.side != affirmed.side && (affirmed.side != sideNone || a != b || a == nil) {
 		return false
 	}
-	a, b := affirmed.place(), denied.place()
+	if a == nil && b == nil && denied.side != sideNone {
+		return denied.side == affirmed.side
+	}
 	if a != nil && a.has("generic") || b != nil && b.has("generic") {
 		return false
 	}

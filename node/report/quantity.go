@@ -9,7 +9,7 @@ import (
 
 // countable findings are counted and measured.
 func (m *mention) countable() bool {
-	return m.kind == "finding" && m.has("lesion")
+	return m.kind == "finding" && (m.has("lesion") || m.english == "midline shift")
 }
 
 // numerals are the words for small numbers.
@@ -152,7 +152,7 @@ func (d *detail) onlyLesion(i int) bool {
 	m := &d.mentions[i]
 	for j := range d.mentions {
 		o := &d.mentions[j]
-		if j != i && o.countable() && !o.denied && o.to != m.from && m.to != o.from && !o.has("vague") {
+		if j != i && o.countable() && o.concept != m.concept && !o.denied && o.to != m.from && m.to != o.from && !o.has("vague") {
 			return false
 		}
 	}
@@ -216,10 +216,30 @@ func (k *checker) sizes() {
 				other = f
 			}
 		}
+		if other == nil {
+			other = onlySized(found, &q)
+		}
 		if other != nil {
 			k.flag("SIZE-001", q.statement, q.text, k.name(q.lesion), other.text)
 		}
 	}
+}
+
+// onlySized is the one lesion the findings measure, if it may be q under another name; nil where they measure more.
+func onlySized(found []quantity, q *quantity) *quantity {
+	var one *quantity
+	for i := range found {
+		if f := &found[i]; f.size.mm != nil {
+			if one != nil && one.statement != f.statement {
+				return nil
+			}
+			one = f
+		}
+	}
+	if one == nil || !mayBe(one.lesion, q.lesion) || one.side != q.side {
+		return nil
+	}
+	return one
 }
 
 // sameLesionBySize also lets the impression name what the findings describe (低密度影 → 血管瘤), if organ and side agree.
