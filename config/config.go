@@ -7,6 +7,7 @@
 package config
 
 import (
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -180,8 +181,17 @@ type Destination struct {
 	SendResults bool   `yaml:"send_results"`
 	Version     string `yaml:"version"` // 2.5.1, 2.4 or 2.3.1
 	Status      string `yaml:"status"`  // OBR-25 and OBX-11: R, P or F
+	Charset     string `yaml:"charset"` // MSH-18, in the words of HL7 table 0211
+	Layout      string `yaml:"layout"`  // LayoutCoded, LayoutFlags or LayoutText
 	Policy      `yaml:",inline"`
 }
+
+// The layouts of ORU messages.
+const (
+	LayoutCoded = "coded" // coded rows for each statement and flag
+	LayoutFlags = "flags" // one text for each flag
+	LayoutText  = "text"  // one text
+)
 
 // Report is how reports are read and checked without a model.
 type Report struct {
@@ -221,10 +231,11 @@ const (
 	AuditUDP = "udp"
 )
 
-// What a destination gets that leaves its version or status out.
+// What a destination gets that leaves its version, status or character set out.
 const (
 	defaultVersion = "2.5.1"
 	defaultStatus  = "R"
+	defaultCharset = "UNICODE UTF-8"
 )
 
 //go:embed default.yaml
@@ -269,12 +280,10 @@ func Load(path string, sets, environ []string) (*Config, error) {
 func (c *Config) fillDestinations() {
 	for i := range c.HL7Destinations {
 		d := &c.HL7Destinations[i]
-		if d.Version == "" {
-			d.Version = defaultVersion
-		}
-		if d.Status == "" {
-			d.Status = defaultStatus
-		}
+		d.Version = cmp.Or(d.Version, defaultVersion)
+		d.Status = cmp.Or(d.Status, defaultStatus)
+		d.Charset = cmp.Or(d.Charset, defaultCharset)
+		d.Layout = cmp.Or(d.Layout, LayoutCoded)
 	}
 }
 

@@ -19,7 +19,7 @@ func contract() *Config {
 		HL7:             HL7{Listen: "127.0.0.1:2575", DefaultCharset: "UNICODE UTF-8", MaxMessage: 64 << 20, AcceptUnknownSenders: true, Senders: []Sender{}, Mapping: noMapping},
 		HTTP:            HTTP{Listen: "127.0.0.1:8080", Hosts: []string{}, TrustedProxies: []string{}},
 		Peers:           []Peer{{Name: "pacs", AETitle: "ORTHANC", Address: "127.0.0.1:4242", SendResults: true}},
-		HL7Destinations: []Destination{{Name: "ris", Address: "127.0.0.1:2576", SendResults: true, Version: "2.5.1", Status: "R"}},
+		HL7Destinations: []Destination{{Name: "ris", Address: "127.0.0.1:2576", SendResults: true, Version: "2.5.1", Status: "R", Charset: "UNICODE UTF-8", Layout: LayoutCoded}},
 		Report:          Report{Rules: Rules{Off: []string{}, Severity: map[string]string{}}},
 		Model:           Model{Pack: PackBuiltin, Engine: EngineONNX, Device: "cpu", Options: map[string]string{}, Servers: []string{}, Deadline: Duration(5 * time.Minute), MaxImages: 8},
 		Study:           Study{Quiet: Duration(time.Minute), Wait: Duration(10 * time.Minute), Expire: Duration(72 * time.Hour)},
@@ -86,7 +86,7 @@ hl7: {listen: "", max_message: 2MiB}
 peers:
   - {name: ct, ae_title: CT1}
   - {name: archive, ae_title: ARCH, address: "archive.example:104", send_results: true}
-hl7_destinations: [{name: emr, address: "127.0.0.1:6000", version: 2.3.1}]
+hl7_destinations: [{name: emr, address: "127.0.0.1:6000", version: 2.3.1, charset: GB18030, layout: text}]
 study: {quiet: 5m}
 `
 	environ := []string{"CONCORD_DICOM_LISTEN=127.0.0.1:105", "CONCORD_RETENTION_HIGH_WATERMARK=75%", "HOME=/nowhere"}
@@ -96,7 +96,7 @@ study: {quiet: 5m}
 	want.DICOM.AETitle, want.DICOM.Listen = "FROMFILE", "127.0.0.1:0"
 	want.HL7.Listen, want.HL7.MaxMessage = "", 2<<20
 	want.Peers = []Peer{{Name: "ct", AETitle: "CT1"}, {Name: "archive", AETitle: "ARCH", Address: "127.0.0.1:1104", SendResults: true}}
-	want.HL7Destinations = []Destination{{Name: "emr", Address: "127.0.0.1:6000", Version: "2.3.1", Status: "R"}}
+	want.HL7Destinations = []Destination{{Name: "emr", Address: "127.0.0.1:6000", Version: "2.3.1", Status: "R", Charset: "GB18030", Layout: LayoutText}}
 	want.Model.Threads = 2
 	want.Study.Quiet = Duration(5 * time.Minute)
 	want.Retention.HighWatermark = 75
@@ -195,6 +195,9 @@ func TestErrors(t *testing.T) {
 		{name: "two peers of one name", file: "peers:\n- {name: a, ae_title: A}\n- {name: a, ae_title: B}\n", want: []string{"concord.yaml:3: peers[1].name is a"}},
 		{name: "peer without a name", file: "peers: [{ae_title: A}]\n", want: []string{"peers[0].name is missing"}},
 		{name: "destination that cannot be called", file: "hl7_destinations: [{name: a, address: \"127.0.0.1:0\"}]\n", want: []string{"port other than 0"}},
+		{name: "HL7 layout", file: "hl7_destinations: [{name: a, address: \"h:1\", layout: rows}]\n", want: []string{`layout is "rows"; write coded or flags or text`}},
+		{name: "HL7 sender", file: "hl7: {senders: [{name: a}, {name: a, allow: [10.0.0.0/33]}]}\n",
+			want: []string{"hl7.senders[0].allow is empty", "hl7.senders[1].name is a", `hl7.senders[1].allow[0] is "10.0.0.0/33"`}},
 		{name: "HL7 version", file: "hl7_destinations: [{name: a, address: \"h:1\", version: 2.7}]\n", want: []string{`version is "2.7"; write 2.5.1 or 2.4 or 2.3.1`}},
 		{name: "no watermark", sets: []string{"retention.high_watermark=0%"}, want: []string{"keeps nothing"}},
 		{name: "audit", sets: []string{"audit.address=repository", "audit.transport=tcp", "audit.spool=1KiB"}, want: []string{`audit.address is "repository"; write host:port`, `audit.transport is "tcp"; write tls or udp`, "audit.spool is 1024; write 1048576 to"}},

@@ -187,6 +187,7 @@ func (k *checker) checkDestinations(destinations []Destination, names []string) 
 		k.policy(key, d.Policy)
 		k.oneOf(key+".version", d.Version, defaultVersion, "2.4", "2.3.1")
 		k.oneOf(key+".status", d.Status, defaultStatus, "P", "F")
+		k.oneOf(key+".layout", d.Layout, LayoutCoded, LayoutFlags, LayoutText)
 	}
 }
 

@@ -2,6 +2,7 @@ package hl7
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -17,7 +18,8 @@ type Result struct {
 	ReceivingApplication, ReceivingFacility string
 	Time                                    time.Time // of the message and of the status change, MSH-7 and OBR-22
 	Version                                 string    // 2.5.1 (also for ""), 2.4 or 2.3.1
-	Charset                                 string    // UNICODE UTF-8 (also for ""), or any of MSH-18
+	Charset                                 string    // UNICODE UTF-8 (also for ""), or any of MSH-18; what it lacks becomes a question mark
+	Layout                                  string    // LayoutCoded (also for ""), LayoutFlags or LayoutText
 	ProcessingID                            string    // P (also for ""), T or D
 
 	Patient Patient // its Segment, if there is one, is sent as it is; else the rest
@@ -34,11 +36,18 @@ type Result struct {
 	Assessment              Coded
 	Abnormal                bool   // the assessment is that there are discrepancies: OBX-8 A
 	Status                  string // OBR-25 and OBX-11: R (also for ""), P, F, C, or D, W, X to withdraw
-	Summary                 string // all in one text, for a RIS that shows no rows: an OBX of its own
-	Note                    string // about the whole: NTE under the assessment
+	Note                    string // about the whole: NTE under the assessment, or the beginning of the text
 	Device                  Device
-	Findings                []Finding // may be empty where a Summary is all that is wanted
+	Findings                []Finding
 }
+
+// Layouts of a result. All keep the order, and LayoutText for a RIS that shows any OBX as
+// text only one OBX.
+const (
+	LayoutCoded = "coded" // the assessment, and coded rows for each finding
+	LayoutFlags = "flags" // the assessment, and one OBX of text for each finding with a severity
+	LayoutText  = "text"  // one OBX of text
+)
 
 // Device is the equipment of OBX-18: its name and UID.
 type Device struct{ Name, UID string }
@@ -61,14 +70,14 @@ type Finding struct {
 	Locator    string  // as Report.Locator gives it
 	Severity   Coded
 	Rule       string // the identifier of the rule that was applied
-	Comment    string // for the reader, NTE
+	Comment    string // for the reader: NTE, or the text of a flag
 	Algorithm  Coded  // OBX-17
 	AnalysedAt time.Time
 }
 
 var verdictCodes = map[string]struct {
 	value    [6]string
-	abnormal string // OBX-8: a statement that the images support is normal
+	abnormal string // OBX-8
 }{
 	VerdictYes:   {[6]string{"373066001", "Yes", "SCT", "Y", "Yes", "HL70136"}, "N"},
 	VerdictNo:    {[6]string{"373067005", "No", "SCT", "N", "No", "HL70136"}, "A"},
@@ -102,11 +111,32 @@ func ORU(r Result) ([]byte, error) {
 	w.header(set)
 	w.patient()
 	w.order()
-	w.study()
-	for _, f := range r.Findings {
-		w.finding(f)
+	switch r.Layout {
+	case LayoutText:
+		w.text()
+	case LayoutFlags:
+		w.study()
+		for f := range r.flags() {
+			w.flag(f)
+		}
+	default:
+		w.study()
+		for _, f := range r.Findings {
+			w.finding(f)
+		}
 	}
 	return set.encode(w.buf), nil
+}
+
+// flags yields the findings that are one.
+func (r Result) flags() iter.Seq[Finding] {
+	return func(yield func(Finding) bool) {
+		for _, f := range r.Findings {
+			if f.Severity != (Coded{}) && !yield(f) {
+				return
+			}
+		}
+	}
 }
 
 func (r Result) check() error {
@@ -115,6 +145,9 @@ func (r Result) check() error {
 	}
 	if n := len(r.ControlID); n == 0 || n > 20 {
 		return fmt.Errorf("hl7: the control ID has %d characters; MSH-10 takes 1 to 20", n)
+	}
+	if !slices.Contains([]string{"", LayoutCoded, LayoutFlags, LayoutText}, r.Layout) {
+		return fmt.Errorf("hl7: layout %.10q is not coded, flags or text", r.Layout)
 	}
 	for _, f := range r.Findings {
 		if _, known := verdictCodes[f.Verdict]; !known && f.Verdict != VerdictNotJudged {
@@ -216,15 +249,32 @@ func (w *oruWriter) study() {
 	if w.SRInstanceUID != "" {
 		w.row(fields{2: "ST", 3: w.components("", "SR Instance UID"), 5: w.leaf(w.SRInstanceUID), 11: "O"})
 	}
-	abnormal := ""
-	if w.Abnormal {
-		abnormal = "A"
-	}
-	w.row(fields{2: w.coded, 3: w.components("111413", "Overall Assessment", "DCM"), 4: "0", 5: w.code(w.Assessment), 8: abnormal})
+	w.row(fields{2: w.coded, 3: w.components("111413", "Overall Assessment", "DCM"), 4: "0", 5: w.code(w.Assessment), 8: w.abnormal()})
 	w.comment(w.Note)
-	if w.Summary != "" {
-		w.row(fields{2: "TX", 3: w.components("121111", "Summary", "DCM"), 4: "0", 5: w.lines(w.Summary)})
+}
+
+// abnormal is OBX-8 of what is about the whole.
+func (w *oruWriter) abnormal() string {
+	if w.Abnormal {
+		return "A"
 	}
+	return ""
+}
+
+// text writes the result as one text.
+func (w *oruWriter) text() {
+	lines := []string{w.Note}
+	for f := range w.flags() {
+		lines = append(lines, "- "+f.Comment)
+	}
+	w.row(fields{2: "FT", 3: w.components("121111", "Summary", "DCM"), 4: "0",
+		5: Escape(strings.Join(lines, "\n"), w.d, `\.br\`), 8: w.abnormal()})
+}
+
+// flag writes a finding as one text.
+func (w *oruWriter) flag(f Finding) {
+	w.row(fields{2: "TX", 3: w.components("121106", "Comment", "DCM"), 4: strconv.Itoa(f.Group), 5: w.lines(f.Comment),
+		8: f.abnormal(), 14: FormatTime(w.AcquiredAt), 17: w.code(f.Algorithm), 19: FormatTime(f.AnalysedAt)})
 }
 
 // lines is a text for TX: its lines are repetitions.
@@ -271,16 +321,22 @@ func (w *oruWriter) finding(f Finding) {
 	w.comment(f.Comment)
 }
 
+// abnormal is OBX-8: a statement that the images support is normal.
+func (f Finding) abnormal() string {
+	abnormal := verdictCodes[f.Verdict].abnormal
+	if f.Critical && abnormal == "A" {
+		return "AA"
+	}
+	return abnormal
+}
+
 // verdict writes the row that says whether the images support the statement.
 func (w *oruWriter) verdict(f Finding) {
 	v := verdictCodes[f.Verdict]
 	row := fields{
 		2: w.coded, 3: w.components("CC003", "Statement supported by images", ownScheme), 4: strconv.Itoa(f.Group),
-		5: w.components(v.value[:]...), 8: v.abnormal,
+		5: w.components(v.value[:]...), 8: f.abnormal(),
 		14: FormatTime(w.AcquiredAt), 17: w.code(f.Algorithm), 19: FormatTime(f.AnalysedAt),
-	}
-	if f.Critical && v.abnormal == "A" {
-		row[8] = "AA"
 	}
 	if w.Device != (Device{}) {
 		row[18] = w.components(w.Device.Name, "", w.Device.UID, "ISO")

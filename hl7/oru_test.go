@@ -2,6 +2,7 @@ package hl7
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -179,16 +180,32 @@ func TestORUText(t *testing.T) {
 	}
 }
 
-// TestORUSummary sends one text and no rows.
-func TestORUSummary(t *testing.T) {
+// TestORULayouts sends a flag between two findings that are none: as one OBX of its own,
+// and as a part of one text.
+func TestORULayouts(t *testing.T) {
 	r := exampleResult()
-	r.Findings, r.Summary, r.Note = nil, "第3段与图像2不符。\nSee & check.", "Not verified."
-	m, err := Parse(mustORU(t, r), Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m.Get("OBX[4]-3.1") != "121111" || m.Get("OBX[4]-5[1]") != "第3段与图像2不符。" || m.Get("OBX[4]-5[2]") != "See & check." || m.Get("OBX[5]-1") != "" || m.Get("NTE-3") != "Not verified." {
-		t.Errorf("%s", mustORU(t, r))
+	r.Note = "3 statements & 1 flag."
+	r.Findings[0].Comment = "第3段与图像2不符。\nSee | check."
+	supported := Finding{Group: 1, Verdict: VerdictYes, Statement: "Normal heart."}
+	r.Findings = []Finding{supported, r.Findings[0], supported}
+	for layout, want := range map[string][]string{
+		LayoutFlags: {"ST 113014  1.2.826.0.1.3680043.8.498.1.1  O", "ST   2.25.138193176934957832533324243570601614909  O",
+			"CWE 111413 0 CC120^Discrepancies flagged^99CONCORD A R", "TX 121106 3 第3段与图像2不符。~See | check. A R"},
+		LayoutText: {"FT 121111 0 3 statements & 1 flag.\n- 第3段与图像2不符。\nSee | check. A R"},
+	} {
+		r.Layout = layout
+		m, err := Parse(mustORU(t, r), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for s := range m.Segments("OBX") {
+			got = append(got, strings.Join([]string{s.Field(2).String(), s.Field(3).Component(1).String(), s.Field(4).String(),
+				s.Field(5).String(), s.Field(8).String(), s.Field(11).String()}, " "))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", layout, got, want)
+		}
 	}
 }
 
@@ -197,6 +214,7 @@ func TestORURefuses(t *testing.T) {
 		"2.5.1, 2.4 or 2.3.1": func(r *Result) { r.Version = "2.9" },
 		"MSH-10 takes":        func(r *Result) { r.ControlID = "" },
 		"cannot be used":      func(r *Result) { r.Charset = "UTF-16" },
+		"is not coded, flags": func(r *Result) { r.Layout = "rows" },
 		"is not yes, no":      func(r *Result) { r.Findings[0].Verdict = "perhaps" },
 	} {
 		r := exampleResult()

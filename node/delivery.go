@@ -66,6 +66,8 @@ type Destination struct {
 
 	HL7Version string // of ORU messages: 2.5.1, 2.4 or 2.3.1
 	HL7Status  string // OBR-25 and OBX-11 of ORU messages
+	HL7Charset string // MSH-18 of ORU messages; empty: UNICODE UTF-8
+	HL7Layout  string // of ORU messages: one of hl7's layouts; empty: coded
 }
 
 // ReportLanguage gives a destination each result in the language of its report.

@@ -16,7 +16,7 @@ func (r *result) message(to Destination, srInstanceUID string) ([]byte, error) {
 	report := r.c.Report
 	assessment := r.assessment()
 	result := hl7.Result{
-		ControlID: r.controlID(to.Name), Time: r.at, Version: to.HL7Version,
+		ControlID: r.controlID(to.Name), Time: r.at, Version: to.HL7Version, Charset: to.HL7Charset, Layout: to.HL7Layout,
 		SendingApplication: r.site.AETitle, SendingFacility: r.site.Name,
 		ReceivingApplication: report.SendingApplication, ReceivingFacility: report.SendingFacility,
 		Patient: report.Patient, Visit: report.Visit,

@@ -23,6 +23,7 @@ import (
 
 	"concord/config"
 	"concord/dicom/ae"
+	"concord/hl7"
 )
 
 // Peers is whom the node talks with: its own AE title, its DICOM peers and HL7
@@ -63,6 +64,11 @@ func newPeers(c *config.Config, files configFlags, log *zap.Logger) (*Peers, err
 
 // networkOf is the network of a configuration that does not change.
 func networkOf(c *config.Config) (*network, error) {
+	for i, d := range c.HL7Destinations {
+		if err := hl7.CheckCharset(d.Charset); err != nil {
+			return nil, fmt.Errorf("hl7_destinations[%d].charset: %w", i, err)
+		}
+	}
 	s, err := newSecurity(c.TLS)
 	return &network{c, s}, err
 }

@@ -38,7 +38,7 @@ func destinations(c *network, log *zap.Logger) (out []node.Destination) {
 	for _, d := range c.HL7Destinations {
 		if d.SendResults {
 			out = append(out, withPolicy(node.Destination{Name: d.Name, Kind: node.ORU, HL7Version: d.Version, HL7Status: d.Status,
-				Sender: &risSender{client: c.messenger(d)}}, d.Policy))
+				HL7Charset: d.Charset, HL7Layout: d.Layout, Sender: &risSender{client: c.messenger(d)}}, d.Policy))
 		}
 	}
 	return out

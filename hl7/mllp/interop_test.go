@@ -3,6 +3,8 @@ package mllp
 import (
 	"bufio"
 	"context"
+	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -144,4 +146,75 @@ func TestPythonToServer(t *testing.T) {
 	if len(received) != len(zhMessages(t)) {
 		t.Errorf("%d messages received", len(received))
 	}
+}
+
+// pythonReader reads the files named, each in the encoding before it, and prints of each
+// its version, status and the texts that python-hl7 finds in the OBX.
+const pythonReader = `
+import json, sys, hl7
+found = []
+for encoding, name in zip(sys.argv[1::2], sys.argv[2::2]):
+    m = hl7.parse(open(name, 'rb').read(), encoding=encoding)
+    # OBX-5 may be cut short by empty fields behind it, and python-hl7 resolves no \\.br\\ outside of unescape
+    rows = [[str(s[2]), str(s[3][0][0]), m.unescape(str(s[5])), str(s[11])] for s in m.segments('OBX')]
+    found.append([str(m.segment('MSH')[12]), str(m.segment('MSH')[18]), str(m.segment('OBR')[25]), str(m.segment('PID')[5]), rows])
+json.dump(found, sys.stdout)
+`
+
+// TestPythonReadsResults writes results in each version, layout and character set, as
+// first ones, corrections and withdrawals; python-hl7 reads in them what we do.
+func TestPythonReadsResults(t *testing.T) {
+	interpreter := python(t)
+	arguments := []string{"-X", "utf8", "-c", pythonReader}
+	var want [][]any
+	for _, version := range []string{"2.5.1", "2.4", "2.3.1"} {
+		for _, layout := range []string{hl7.LayoutCoded, hl7.LayoutFlags, hl7.LayoutText} {
+			for charset, encoding := range map[string]string{"UNICODE UTF-8": "utf-8", "GB 18030-2000": "gb18030", "BIG-5": "big5"} {
+				for _, status := range []string{"R", "F", "C", "D"} {
+					r := hl7.Result{ControlID: "CC1", Version: version, Layout: layout, Charset: charset, Status: status,
+						Patient: hl7.Patient{Name: "陳^珅"}, StudyUID: "1.2.3.4", Note: "共1條&1項。",
+						Findings: []hl7.Finding{{Group: 1, Verdict: hl7.VerdictNo, Statement: "右肺|結節^許功蓋", Comment: "第1段與圖像2不符~見說明\\",
+							Severity: hl7.Coded{Code: "CC111", Text: "Warning", Scheme: "99CONCORD"}}}}
+					raw, err := hl7.ORU(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					file := filepath.Join(t.TempDir(), "result.hl7")
+					if err := os.WriteFile(file, raw, 0o600); err != nil {
+						t.Fatal(err)
+					}
+					arguments = append(arguments, encoding, file)
+					want = append(want, read(t, raw))
+				}
+			}
+		}
+	}
+	out, err := exec.Command(interpreter, arguments...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("python-hl7: %v\n%s", err, out)
+	}
+	var got [][]any
+	if err := json.Unmarshal(out, &got); err != nil {
+		t.Fatal(err)
+	}
+	for i := range want {
+		if g, w := fmt.Sprint(got[i]...), fmt.Sprint(want[i]...); g != w {
+			t.Errorf("python-hl7 reads\n%s, want\n%s", g, w)
+		}
+	}
+}
+
+// read is what pythonReader finds, as we read it.
+func read(t *testing.T, raw []byte) []any {
+	t.Helper()
+	m, err := hl7.Parse(raw, hl7.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := []any{}
+	for s := range m.Segments("OBX") {
+		text := strings.ReplaceAll(s.Field(5).String(), "\n", "\r") // as python-hl7 has \.br\
+		rows = append(rows, []any{s.Field(2).String(), s.Field(3).Component(1).String(), text, s.Field(11).String()})
+	}
+	return []any{m.Version(), m.Get("MSH-18"), m.Get("OBR-25"), m.Segment("PID").Field(5).String(), rows}
 }
