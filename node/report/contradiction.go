@@ -80,8 +80,12 @@ func (d *detail) qualified(i int) bool {
 		case "other", "additional", "new", "acute", "significant", "large", "suspicious", "dominant", "discrete", "solid", "definite", "displaced",
 			"obstructing", "obstructive", "further", "enhancing", "residual", "recurrent", "gross", "focal", "second", "another", "malignant", "appreciable",
 			"enlarged", "bulky", "sizable", "frank", "drainable", "otherwise", "remaining", "elsewhere", "remainder", "calcified", "noncalcified", "intrahepatic",
-			"extrahepatic", "余", "其", "新", "大", "再", "他", "急", "活":
+			"extrahepatic", "余", "其", "新", "再", "他", "急", "活":
 			return true
+		case "大":
+			if j+1 < len(c.tokens) && c.word(j+1) == "量" {
+				return true
+			}
 		}
 	}
 	return false

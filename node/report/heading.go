@@ -132,7 +132,11 @@ func (d *layout) label(text string, tokens []token, ids []int32, i int) (piece, 
 		if j < 0 {
 			continue
 		}
-		if v, n := d.lex.headings.longest(ids[j:colon], tokens[j:colon]); n > 0 && (j == 0 || j+n == colon) && d.lex.sections[v] != signature {
+		v, n := d.lex.headings.longest(ids[j:colon], tokens[j:colon])
+		if n > 0 && n < colon && tokens[0].class == classHan && d.lex.sections[v] == "comparison" {
+			return piece{}, 0 // 对比2023-09-11本院CT：… goes on with the findings
+		}
+		if n > 0 && (j == 0 || j+n == colon) && d.lex.sections[v] != signature {
 			h := d.knownHeading(tokens, v, colon+1)
 			if j > 0 && h.name == "technique" {
 				h.start = tokens[0].start // 'XR CHEST 2 VIEWS:' says what was examined

@@ -41,6 +41,8 @@ func TestSections(t *testing.T) {
 			map[string]string{"肝脏": "findings", "脂肪肝": "impression"}},
 		{"a block's section holds", []Block{{"impression", "Pneumonia."}, {"findings", "Opacity in the left lower lobe."}},
 			map[string]string{"Pneumonia": "impression", "Opacity": "findings"}},
+		{"a comparison with its date is no heading", []Block{{"findings", "对比2023-09-11本院CT：右肺结节增大。\n甲状腺右叶结节。"}},
+			map[string]string{"甲状腺": "findings", "右肺结节": "findings"}},
 		{"a clinical note is no findings", []Block{{"", "CC: Headache.\n\nHX: 63 year old.\n\nThe right knee was weak.\n\nPMH: none.\n\nCOURSE: MRI of the brain was normal."}},
 			map[string]string{"right knee": "history", "MRI": "history"}},
 	} {

@@ -208,6 +208,8 @@ func sameSize(a, b *detail) bool {
 func (w *weights) weigh(f, q *lesion, d *detail) {
 	alike, kind := alikeLesion(f, q), related(f.finding, q.finding)
 	switch {
+	case f.denied && d.clause.colours&cuePrior != 0:
+		w.same.own = w.same.own || alike && f.side == q.side // it was there before
 	case f.denied:
 		w.denied = w.denied || alike && kind && (f.side == q.side || f.side == sideBoth)
 	case f.finding.english == "midline shift", f.finding == unnamed && (f.side == sideBoth || len(d.measures) > 0 && !d.clause.exists()):
