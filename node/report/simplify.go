@@ -215,11 +215,10 @@ func (k *kernel) placeEnglish() string {
 	return strings.Join(parts, " of the ")
 }
 
-// nested: each place but the first is part of the one before it; the segments of a lung are of its lobes.
+// nested: each place but the first is part of the one before it.
 func (k *kernel) nested() bool {
 	for i := 1; i < len(k.places); i++ {
-		o, whole := k.places[i], k.places[i-1]
-		if !partOf(o.concept, whole.concept) && (o.within != "lung" || whole.within != "lung" || !o.has("loose")) {
+		if !partOf(k.places[i].concept, k.places[i-1].concept) {
 			return false
 		}
 	}
