@@ -274,3 +274,29 @@ func BenchmarkCheck200Lines(b *testing.B) {
 		Check(r, f)
 	}
 }
+
+// TestLineEnds: LF, CR LF and CR, blanks that are no ASCII and characters of four bytes change neither the
+// statements nor their paragraphs, and every span stays right to the byte.
+func TestLineEnds(t *testing.T) {
+	for _, s := range append(variedReports(t), ownReports(t)...) {
+		want := Read(s.blocks)
+		for _, change := range []*strings.Replacer{strings.NewReplacer("\n", "\r\n"), strings.NewReplacer("\n", "\r"),
+			strings.NewReplacer("\n", " \t\r\n\u3000"), strings.NewReplacer("\n", "\u00a0\n")} {
+			blocks := slices.Clone(s.blocks)
+			for i := range blocks {
+				blocks[i].Text = "\ufeff\n" + change.Replace(blocks[i].Text)
+			}
+			checkSpans(t, blocks)
+			got := Read(blocks)
+			if len(got.Statements) != len(want.Statements) {
+				t.Fatalf("%s: %d statements, want %d", s.id, len(got.Statements), len(want.Statements))
+			}
+			for i := range got.Statements {
+				a, b := &got.Statements[i], &want.Statements[i]
+				if a.Paragraph != b.Paragraph || a.Section != b.Section || strings.Join(strings.Fields(a.Text), " ") != strings.Join(strings.Fields(b.Text), " ") {
+					t.Errorf("%s: paragraph %d %s %q, want %d %s %q", s.id, a.Paragraph, a.Section, a.Text, b.Paragraph, b.Section, b.Text)
+				}
+			}
+		}
+	}
+}

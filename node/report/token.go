@@ -28,7 +28,7 @@ func tokenize(text string, base int, out []token) []token {
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRuneInString(text[i:])
 		switch {
-		case unicode.IsSpace(r) || isHyphen(r):
+		case isBlank(r) || isHyphen(r):
 			i += n
 			continue
 		case isHan(r):
@@ -91,6 +91,9 @@ func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 
 func isHan(r rune) bool { return r >= 0x2E80 && unicode.Is(unicode.Han, r) }
 
+// isBlank also takes what has no width: byte order marks and zero-width spaces.
+func isBlank(r rune) bool { return unicode.IsSpace(r) || r == 0xFEFF || r == 0x200B }
+
 func isHyphen(r rune) bool { return r == '-' || r == '‐' || r == '‑' || r == '–' || r == '—' }
 
 func countScripts(s string) (han, latin int) {
@@ -139,8 +142,8 @@ func lastRune(s string) rune  { r, _ := utf8.DecodeLastRuneInString(s); return r
 
 func trimSpan(text string, start, end int) (int, int) {
 	s := text[start:end]
-	start += len(s) - len(strings.TrimLeftFunc(s, unicode.IsSpace))
-	end -= len(s) - len(strings.TrimRightFunc(s, unicode.IsSpace))
+	start += len(s) - len(strings.TrimLeftFunc(s, isBlank))
+	end -= len(s) - len(strings.TrimRightFunc(s, isBlank))
 	if start > end {
 		return end, end
 	}
