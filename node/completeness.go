@@ -67,7 +67,7 @@ func (n *Node) endSettling(tx Tx, c *Case, note string, now time.Time) error {
 	if err := n.move(tx, c, QuietElapsed, now); err != nil {
 		return err
 	}
-	return tx.AddJob(Job{Queue: judgeQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now})
+	return tx.AddJob(judgeJob(c, now))
 }
 
 // outlook is what is known of the completeness of a study.

@@ -21,7 +21,7 @@ func (n *Node) JudgeNow(ctx context.Context, caseID int64, by string) error {
 		if err := decide(tx, c, Forced, by, now); err != nil {
 			return err
 		}
-		return tx.AddJob(Job{Queue: judgeQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now})
+		return tx.AddJob(judgeJob(c, now))
 	})
 }
 

@@ -4,7 +4,18 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
+
+// judgeJob queues the judging of a case. Those with a preliminary report have a
+// queue of their own, so that they wait for no others.
+func judgeJob(c *Case, now time.Time) Job {
+	queue := judgeQueue
+	if c.Report != nil && preliminary(c.Report.Status) {
+		queue = urgentQueue
+	}
+	return Job{Queue: queue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now}
+}
 
 // judgings are the cases that this process judges now: one that is withdrawn,
 // replaced or gets more images meanwhile costs no more work. The zero value is

@@ -223,6 +223,37 @@ func TestCheckGoesFirst(t *testing.T) {
 	}
 }
 
+// A preliminary report has a worker and the model before final ones that came earlier.
+func TestPreliminaryReportGoesFirst(t *testing.T) {
+	h := newHarness(t, nil)
+	began, release := make(chan struct{}, 9), make(chan struct{})
+	var mu sync.Mutex
+	var order []int64
+	h.node.Judge.Model = live(t, func(_ context.Context, fact int64) ([]float32, error) {
+		mu.Lock()
+		order = append(order, fact)
+		mu.Unlock()
+		began <- struct{}{}
+		<-release
+		return saysYes, nil
+	})
+	final, preliminary := about, about
+	final.text = "The heart is enlarged.\nThe lungs are hyperinflated."
+	preliminary.control, preliminary.filler, preliminary.status, preliminary.text = "M2", "F2", "P", "The liver is enlarged."
+	h.storeRadiograph()
+	h.send(final)
+	<-began
+	h.send(preliminary)
+	for h.node.Judge.Model.Model().Stats().Waiting < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	close(release)
+	h.wait(node.Done, node.Done)
+	if !slices.Equal(order, []int64{1, 3, 2}) {
+		t.Errorf("the model was asked about %v; want the preliminary report (3) before the rest of the final one (2)", order)
+	}
+}
+
 // The shadow pack is asked the same; what it says shows in its figures only.
 func TestShadowPackIsCompared(t *testing.T) {
 	h := newHarness(t, nil)

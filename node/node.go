@@ -24,6 +24,7 @@ import (
 const (
 	settleQueue = "settle"
 	judgeQueue  = "judge"
+	urgentQueue = "judge-urgent"
 	expireQueue = "expire"
 )
 
@@ -126,6 +127,7 @@ func (n *Node) Run(ctx context.Context) error {
 	for range max(1, n.Config.JudgeWorkers) {
 		start(judgeQueue, false, n.judgeCase)
 	}
+	start(urgentQueue, false, n.judgeCase)
 	n.runDestinations(ctx, &running)
 	<-ctx.Done()
 	n.dismissDestinations()
