@@ -78,8 +78,14 @@ func (m *Image) sampleReader(f frame) func(i int) (a, b, c byte) {
 		order = binary.BigEndian
 	}
 	shift := m.highBit - 7 // the highest 8 bits; negative only if fewer are stored
+	wide := m.bitsAllocated == 32
 	sample := func(i int) byte {
-		v := uint32(order.Uint16(data[2*i:]))
+		var v uint32
+		if wide {
+			v = order.Uint32(data[4*i:])
+		} else {
+			v = uint32(order.Uint16(data[2*i:]))
+		}
 		if shift < 0 {
 			return byte(v << -shift)
 		}

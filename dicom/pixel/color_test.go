@@ -52,6 +52,34 @@ func TestColor(t *testing.T) {
 	}
 }
 
+// TestColor32: the highest 8 of 32 bits, native and in RLE.
+func TestColor32(t *testing.T) {
+	words := []uint16{0, 0x100, 0xFFFF, 0x2FF, 0, 0x300, 1, 0x400, 0, 0x500, 0, 0x6AB}
+	a := rgb(1, 2, "RGB", nil).with(attributes{dicom.BitsAllocated: 32, dicom.BitsStored: 32, dicom.HighBit: 31, dicom.PixelDataTag: words})
+	picture, err := a.render(t, 1, Window{})
+	if err != nil || samples(picture) != "[1 2 3 255 4 5 6 255]" {
+		t.Error(picture, err)
+	}
+	rle := []byte{12, 0, 0, 0}
+	var planes []byte
+	for i := range 12 {
+		rle = append(rle, byte(64+4*i), 0, 0, 0)
+		sample := i / 4
+		planes = append(planes, 1, byte(sample+1), byte(sample+4), 0)
+		if i%4 > 0 { // lower bytes
+			planes[len(planes)-3], planes[len(planes)-2] = 0xEE, 0xEE
+		}
+	}
+	frame := append(append(rle, make([]byte, 64-len(rle))...), planes...)
+	m, err := a.with(attributes{dicom.PixelDataTag: fragments{nil, frame}}).open(t, dicom.RLELossless)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if picture, err = m.Frame(1, Window{}); err != nil || samples(picture) != "[1 2 3 255 4 5 6 255]" {
+		t.Error(picture, err)
+	}
+}
+
 // TestYBR holds every triple on a grid to the formula of PS3.3 C.7.6.3.1.2.
 func TestYBR(t *testing.T) {
 	var samples []byte

@@ -104,7 +104,7 @@ func (m *Image) checkAttributes() error {
 		return failf(Unsupported, "pixels of %d bits are not read", m.bitsAllocated)
 	case m.bitsStored < 1 || m.bitsStored > m.bitsAllocated || m.highBit < m.bitsStored-1 || m.highBit >= m.bitsAllocated:
 		return failf(Malformed, "bits stored %d and high bit %d do not fit %d bits allocated", m.bitsStored, m.highBit, m.bitsAllocated)
-	case m.samples == 3 && m.bitsAllocated != 8 && m.bitsAllocated != 16:
+	case m.samples == 3 && m.bitsAllocated != 8 && m.bitsAllocated != 16 && m.bitsAllocated != 32:
 		return failf(Unsupported, "colour of %d bits is not read", m.bitsAllocated)
 	case m.subsampled && (m.columns%2 != 0 || m.bitsAllocated != 8 || m.planar):
 		return failf(Malformed, "YBR_FULL_422 needs an even number of columns, 8 bits and interleaved samples")

@@ -34,8 +34,16 @@ func TestReference(t *testing.T) {
 	if len(files) == 0 {
 		t.Skip("no DICOM files are at hand")
 	}
-	for _, name := range files {
-		v := compareWith(t, reference, name)
+	verdicts := make([]verdict, len(files))
+	t.Run("files", func(t *testing.T) {
+		for i, name := range files {
+			t.Run(filepath.Base(name), func(t *testing.T) {
+				t.Parallel()
+				verdicts[i] = compareWith(t, reference, name)
+			})
+		}
+	})
+	for _, v := range verdicts {
 		t.Logf("%-55.55s %-26.26s %-15s %4d  %s%s%s", v.file, v.syntax, v.photometric, v.frames, v.judged, v.reason, v.compared)
 	}
 }

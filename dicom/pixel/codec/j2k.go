@@ -23,8 +23,8 @@ func decodeJ2K(f *Format, data, dst []byte) (Layout, error) {
 	}
 	c := C.concord_j2k_format{rows: C.uint32_t(f.Rows), columns: C.uint32_t(f.Columns), samples: C.uint32_t(f.Samples),
 		bytes: C.uint32_t(f.BitsAllocated / 8)}
-	if f.Rows*f.Columns >= threadedPixels {
-		c.threads = C.uint32_t(runtime.NumCPU())
+	if processors := runtime.NumCPU(); processors > 1 && f.Rows*f.Columns >= threadedPixels {
+		c.threads = C.uint32_t(processors)
 	}
 	status := C.concord_j2k_decode((*C.uint8_t)(unsafe.Pointer(&data[0])), C.size_t(len(data)), (*C.uint8_t)(unsafe.Pointer(&dst[0])), &c)
 	switch status {
