@@ -212,7 +212,7 @@ type indexer struct {
 	freed   *sync.Cond
 	busy    map[string]bool    // SOP instances being compared and committed
 	pending map[string]*Object // committed, not indexed
-	queue   chan Object        // at most indexBacklog × about 1 KB
+	queue   chan *Object       // at most indexBacklog × about 1 KB
 	scans   chan struct{}      // one token for each header scan under way
 }
 
@@ -227,7 +227,7 @@ func (x *indexer) init() {
 	x.once.Do(func() {
 		x.freed = sync.NewCond(&x.mu)
 		x.busy, x.pending = map[string]bool{}, map[string]*Object{}
-		x.queue, x.scans = make(chan Object, indexBacklog), make(chan struct{}, maxScans)
+		x.queue, x.scans = make(chan *Object, indexBacklog), make(chan struct{}, maxScans)
 	})
 }
 
@@ -272,7 +272,7 @@ func (n *Node) enqueueObject(ctx context.Context, o Object) {
 		n.intake.mu.Unlock()
 	}
 	select {
-	case n.intake.queue <- o:
+	case n.intake.queue <- &o:
 	case <-ctx.Done():
 	}
 }
@@ -313,7 +313,7 @@ func (n *Node) nextBatch(ctx context.Context) (batch []Object) {
 		case <-ctx.Done():
 			return nil
 		case o := <-n.intake.queue:
-			batch = append(batch, o)
+			batch = append(batch, *o)
 		case <-full:
 			return batch
 		}

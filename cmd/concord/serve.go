@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -75,6 +76,7 @@ func serve(ctx context.Context, c *config.Config, files configFlags, log *zap.Lo
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what the start read is garbage, whose amount the heap would take for its normal size
 	ready(n, ports)
 	trail.ApplicationStarted()
 	defer trail.ApplicationStopped()

@@ -282,7 +282,12 @@ func (d *draft) flush(name string) error {
 // would bring it back.
 func (d *draft) journal(name string) error {
 	written := make(chan error, 1)
-	go func() { written <- d.write(d.unwritten()) }()
+	write := func() { written <- d.write(d.unwritten()) }
+	if d.used < directFrom { // it goes to the page cache, at once
+		write()
+	} else {
+		go write()
+	}
 	recorded := d.files.recent.record(name, d.memory[:d.used])
 	if err := <-written; err != nil {
 		return err // the name stays claimed: its record may bring it back
