@@ -26,7 +26,7 @@ func (k *checker) contradiction() {
 				if a.statement.Section == s.Section || qualified && !sameSize(d, a.detail) || !denies(q, &a.lesion) {
 					continue
 				}
-				if samePlace(q, &a.lesion) || s.Section == "impression" && q.place() == nil && q.side == sideNone && !k.affirmedIn(affirmed, "impression", q.finding) {
+				if samePlace(q, &a.lesion) || s.Section == "impression" && q.everywhere() && !k.affirmedIn(affirmed, "impression", q.finding) {
 					k.flag("CONTRA-001", max(s.N, a.statement.N), k.name(q.finding), quote(a.statement.Text))
 					return true
 				}
@@ -40,6 +40,12 @@ func (k *checker) contradiction() {
 // a stone in the gallbladder).
 func denies(q, a *lesion) bool {
 	return a.finding == q.finding || a.finding.kindOf == q.finding || q.finding.kindOf == a.finding && q.finding.up != nil && a.place() == q.finding.up
+}
+
+// everywhere: 'no fracture' names no place, so it denies those of all bones; 'no stones' may speak of the
+// kidneys alone.
+func (q *lesion) everywhere() bool {
+	return q.place() == nil && q.side == sideNone && (q.finding.english == "fracture" || q.finding.english == "dislocation")
 }
 
 // affirmedIn: some claim of the section is of the finding or a kind of it.
@@ -108,6 +114,62 @@ func samePlace(denied, affirmed *lesion) bool {
 		return denied.finding.region != "-" || denied.finding.has("critical") && a == b
 	}
 	return partOf(a, b)
+}
+
+// NORM-002: an organ called normal without reserve, as templates do, beside an important finding in it.
+func (k *checker) normalOrgan() {
+	affirmed := k.claims()
+	k.observed(func(s *Statement, d *detail) bool {
+		o := d.whollyNormal()
+		if o == nil {
+			return true
+		}
+		for _, a := range affirmed {
+			if a.statement != s && a.organ != nil && a.finding.has("important") && partOf(a.organ, o.concept) && (o.side == sideNone || o.side == sideBoth || o.side == a.side) {
+				k.flag("NORM-002", max(s.N, a.statement.N), k.name(o.concept), quote(a.statement.Text))
+				return true
+			}
+		}
+		return true
+	})
+}
+
+var fillers = setOf("the is are appear appears a an and both within limits grossly also 均 亦 也 各 明 显")
+
+// whollyNormal is the one organ of which the statement says that it is normal and nothing else.
+func (d *detail) whollyNormal() *mention {
+	var organ *mention
+	said := false
+	for i := range d.mentions {
+		switch m := &d.mentions[i]; {
+		case m.kind == "side":
+		case m.place() && organ == nil && m.kind != "region" && !m.has("loose") && !m.has("generic"):
+			organ = m
+		case m.english == "normal" && !m.denied, m.english == "clear" && !m.denied && organ != nil && organ.english == "lung", m.english == "abnormality" && m.denied:
+			said = true
+		default:
+			return nil
+		}
+	}
+	if !said || !d.plain() {
+		return nil
+	}
+	return organ
+}
+
+// plain: besides terms, cues and fillers the statement holds no word, so it sets no limits.
+func (d *detail) plain() bool {
+	c := d.clause
+	for i, t := range c.tokens {
+		if t.class == classMark || fillers[c.lower(i)] {
+			continue
+		}
+		covered := func(from, to int) bool { return from <= i && i < to }
+		if !slices.ContainsFunc(c.terms, func(h hit) bool { return covered(h.from, h.to) }) && !slices.ContainsFunc(c.scopes, func(s sighting) bool { return covered(s.from, s.to) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // CONTRA-002: a finding, or a normal look, of an organ that the same report says was removed.

@@ -74,7 +74,7 @@ func (rs Rules) Check(r *Report, f Facts) []Finding {
 		(*checker).sexOrgans, (*checker).statedSex, (*checker).identity,
 		(*checker).contrast, (*checker).views, (*checker).series, (*checker).contrastPhases, (*checker).comparisonDates,
 		(*checker).counts, (*checker).sizes, (*checker).units, (*checker).age,
-		(*checker).content, (*checker).normalImpression, (*checker).criticalMissing,
+		(*checker).content, (*checker).normalImpression, (*checker).normalOrgan, (*checker).criticalMissing,
 		(*checker).contradiction, (*checker).removedOrgan, (*checker).lobes, (*checker).levels,
 	} {
 		rule(k)

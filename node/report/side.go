@@ -50,7 +50,7 @@ func (k *checker) otherLimb(d *detail, e side) *mention {
 		places = places || m.place() && !m.has("generic")
 	}
 	for i := range d.mentions {
-		if m := &d.mentions[i]; !places && m.kind == "finding" && m.region == "-" && m.side == e.opposite() {
+		if m := &d.mentions[i]; !places && m.kind == "finding" && m.region == "-" && m.side == e.opposite() && m.english != "displacement" && m.english != "angulation" {
 			return m
 		}
 	}
