@@ -187,15 +187,12 @@ func (n *Node) CommitmentCame(ctx context.Context, transaction string, result Co
 // committed ends the delivery of a document that its peer answers for.
 func (n *Node) committed(ctx context.Context, d *Delivery, how string) error {
 	d.At, d.Detail = time.Now(), d.Detail+", "+how
-	return n.delivered(ctx, &Job{}, d)
+	return n.delivered(ctx, nil, d)
 }
 
 // uncommitted sends a document again that its peer does not keep, or gives it
 // up. job is the question's, if there is one.
 func (n *Node) uncommitted(ctx context.Context, job *Job, d *Delivery, why string, last bool) error {
-	if job == nil {
-		job = &Job{}
-	}
 	d.At, d.Detail = time.Now(), why
 	d.Refusals++
 	if last { // sent again by hand it may ask as often

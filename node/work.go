@@ -283,6 +283,7 @@ func (n *Node) giveUp(ctx context.Context, job *Job, d *Delivery) error {
 }
 
 // settleDelivery stores the end of a delivery with what follows for its case.
+// job is what came to it; nil: none, as when a peer speaks of its own accord.
 func (n *Node) settleDelivery(ctx context.Context, job *Job, d *Delivery, then func(Tx, *Case, []Delivery) error) error {
 	return n.Index.Update(ctx, func(tx Tx) error {
 		if err := tx.PutDelivery(d); err != nil {
@@ -299,7 +300,7 @@ func (n *Node) settleDelivery(ctx context.Context, job *Job, d *Delivery, then f
 		if err != nil {
 			return err
 		}
-		if err := then(tx, c, all); err != nil {
+		if err := then(tx, c, all); err != nil || job == nil {
 			return err
 		}
 		return tx.FinishJob(job.ID)
