@@ -38,6 +38,7 @@ var cli struct {
 	HL7Explain  hl7ExplainCommand      `cmd:"" name:"hl7-explain" help:"Show what Concord reads in an HL7 file, and why."`
 	Pack        packCommand            `cmd:"" help:"Check a model pack."`
 	Inference   inferenceServerCommand `cmd:"" name:"inference-server" help:"Serve model packs to other nodes by KServe v2 gRPC."`
+	Phantom     phantomCommand         `cmd:"" help:"Make synthetic studies with known truth: objects, reports in two languages, pairs for eval."`
 	Rules       rulesCommand           `cmd:"" help:"List the rules that need no model."`
 	Deliveries  deliveriesCommand      `cmd:"" help:"List results on their way or given up, and send dead letters again."`
 	Defaults    defaultsCommand        `cmd:"" name:"config" help:"Print the default configuration with its explanation."`
