@@ -20,6 +20,7 @@ import (
 // Config is the whole configuration. Its zero value is not usable; take it from Load.
 type Config struct {
 	DataDir         string        `yaml:"data_dir"` // folder of objects, reports, cases and verdicts
+	Index           string        `yaml:"index"`    // address of PostgreSQL, which may hold a password; empty: SQLite in DataDir
 	Mode            Mode          `yaml:"mode"`
 	Site            Site          `yaml:"site"`
 	DICOM           DICOM         `yaml:"dicom"`

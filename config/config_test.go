@@ -206,7 +206,8 @@ func TestErrors(t *testing.T) {
 		{name: "commitment without results", file: "peers: [{name: a, ae_title: A, commit: true}]\n", want: []string{"peers[0].commit is set", "send_results: true"}},
 		{name: "no wait", sets: []string{"study.wait=0s"}, want: []string{"study.wait is not longer than 0"}},
 		{name: "no quiet time", sets: []string{"study.quiet=0s"}, want: []string{"study.quiet is not longer than 0"}},
-		{name: "emptied", sets: []string{"data_dir=", "site.name=", "model.pack=", "hl7.default_charset="}, want: []string{"data_dir is empty", "site.name is empty", "model.pack is empty", "hl7.default_charset is empty"}},
+		{name: "index elsewhere", sets: []string{"index=mysql://concord:secret@db/concord"}, want: []string{"index is no address of PostgreSQL"}},
+		{name: "emptied", sets: []string{"data_dir=", "site.name=", "model.pack=", "hl7.default_charset=", "index="}, want: []string{"data_dir is empty", "site.name is empty", "model.pack is empty", "hl7.default_charset is empty"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -224,6 +225,14 @@ func TestErrors(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The address of the index may hold a password.
+func TestIndexIsNotShown(t *testing.T) {
+	_, err := Load("", []string{"index=mysql://concord:secret@db/concord"}, nil)
+	if err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -73,6 +73,9 @@ func (c *Config) validate(o origins) error {
 	if c.DataDir == "" {
 		k.fail("data_dir", "is empty; name a folder")
 	}
+	if scheme, _, _ := strings.Cut(c.Index, "://"); c.Index != "" && scheme != "postgres" && scheme != "postgresql" {
+		k.fail("index", "is no address of PostgreSQL; write postgres://user@host:5432/database, or leave it empty for SQLite in data_dir")
+	}
 	k.oneOf("mode", string(c.Mode), string(ModeLive), string(ModeShadow))
 	if c.Site.Name == "" {
 		k.fail("site.name", "is empty; give this installation a name, it is part of every UID made here")

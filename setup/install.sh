@@ -21,9 +21,10 @@ demo_packages=("${build_packages[@]}" orthanc dcmtk)
 # encodes pictures for us. python3-*: the other
 # side of interop and picture tests.
 # chromium (113 MB): the browser in which the tests use the page; without it they are skipped.
+# postgresql: the index's other home; the tests start servers of their own.
 # rsyslog*: the audit repository of the tests, in two transports. libxml2-utils: xmllint, which judges our audit messages.
 test_packages=("${demo_packages[@]}" dicom3tools libgdcm-tools libjxl-tools python3-hl7 python3-pydicom python3-numpy python3-pil chromium
-  rsyslog rsyslog-gnutls libxml2-utils)
+  rsyslog rsyslog-gnutls libxml2-utils postgresql)
 
 log=.deps/setup.log
 # What Concord is measured beside: servers, and for pictures libraries; strace to count what a server syncs.
@@ -59,7 +60,9 @@ packages() {
   logged as_root apt-get update -q || die "apt-get update failed; look at the network and /etc/apt."
   without_services logged as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -q -y --no-install-recommends "${missing[@]}" || die "apt-get could not install: ${missing[*]}"
-  case " ${missing[*]} " in *" orthanc "*) keep_orthanc_down ;; esac
+  for package in orthanc postgresql; do
+    case " ${missing[*]} " in *" $package "*) keep_down "$package" ;; esac
+  done
 }
 
 # without_services COMMAND...: runs it while Debian's policy-rc.d keeps packages from starting their services. The demo
@@ -77,9 +80,9 @@ without_services() {
   return $status
 }
 
-# keep_orthanc_down: the service of an Orthanc that we installed does not start at the next boot either.
-keep_orthanc_down() {
-  as_root update-rc.d orthanc disable >/dev/null 2>&1 || say "could not disable Debian's orthanc service; it may take port 4242 after a boot"
+# keep_down SERVICE: one that we installed does not start at the next boot either.
+keep_down() {
+  as_root update-rc.d "$1" disable >/dev/null 2>&1 || say "could not disable Debian's service $1; it may take its ports after a boot"
 }
 
 # onnxruntime: libonnxruntime.so.1 of this machine's architecture in .deps/onnxruntime. A tarball of the npm package in

@@ -142,7 +142,8 @@ func tryCase(ctx context.Context, c *config.Config) (string, error) {
 	}
 	defer os.RemoveAll(dir)
 	trial := *c
-	trial.DataDir, trial.Mode, trial.Peers, trial.HL7Destinations = filepath.Join(dir, "data"), config.ModeShadow, nil, nil
+	trial.DataDir, trial.Index = filepath.Join(dir, "data"), ""
+	trial.Mode, trial.Peers, trial.HL7Destinations = config.ModeShadow, nil, nil
 	trial.DICOM.Listen, trial.HL7.Listen, trial.HTTP.Listen = "127.0.0.1:0", "127.0.0.1:0", ""
 	trial.DICOM.TLSListen, trial.HL7.TLSListen = "", ""
 	trial.DICOM.AcceptUnknownCallers, trial.HL7.Senders, trial.HL7.AcceptUnknownSenders = true, nil, true

@@ -48,7 +48,7 @@ func serve(ctx context.Context, c *config.Config, files configFlags, log *zap.Lo
 	if err != nil {
 		return err
 	}
-	index, err := store.Open(ctx, c.DataDir, log)
+	index, err := store.OpenAt(ctx, c.DataDir, c.Index, log)
 	if err != nil {
 		return err
 	}

@@ -21,11 +21,12 @@ import (
 	"concord/node"
 )
 
-// A process of this test with one of these set writes into the store there,
-// or into its journal, until it is killed.
+// A process of this test with one of the first two set writes into the store
+// there, or into its journal, until it is killed.
 const (
 	victimDir        = "CONCORD_STORE_TEST_VICTIM"
 	journalVictimDir = "CONCORD_STORE_TEST_JOURNAL_VICTIM"
+	victimIndex      = "CONCORD_STORE_TEST_INDEX" // its address
 )
 
 func TestMain(m *testing.M) {
@@ -57,7 +58,7 @@ func content(uid string) []byte {
 // beVictim stores objects and index entries and prints what is acknowledged,
 // one line each: 'object PATH' and 'indexed PATH'.
 func beVictim(dir string) error {
-	s, err := Open(context.Background(), dir, zap.NewNop())
+	s, err := OpenAt(context.Background(), dir, os.Getenv(victimIndex), zap.NewNop())
 	if err != nil {
 		return err
 	}
@@ -147,11 +148,19 @@ func killVictim(t *testing.T, variable, dir string, n int) (lines []string) {
 }
 
 func TestKillLosesNothingAcknowledged(t *testing.T) {
-	dir := t.TempDir()
+	t.Run("SQLite", func(t *testing.T) { killRounds(t, t.TempDir(), "") })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		dir := t.TempDir()
+		killRounds(t, dir, database(t, dir))
+	})
+}
+
+func killRounds(t *testing.T, dir, address string) {
+	t.Setenv(victimIndex, address)
 	var acknowledged []string
 	for round := range 3 {
 		acknowledged = append(acknowledged, killVictim(t, victimDir, dir, 60+50*round)...)
-		s, err := Open(t.Context(), dir, zap.NewNop())
+		s, err := OpenAt(t.Context(), dir, address, zap.NewNop())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,6 +47,9 @@ type draft struct {
 // Create starts an object in the folder of the hour. Errors of a full disk,
 // here and in Write and Commit, wrap syscall.ENOSPC.
 func (s *Store) Create() (node.Draft, error) {
+	if err := s.hold(); err != nil {
+		return nil, err
+	}
 	folder, err := s.files.now()
 	if err != nil {
 		return nil, err

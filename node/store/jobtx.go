@@ -36,8 +36,13 @@ func scanQueued(row scanner) (*queued, error) {
 const jobColumns = `id, queue, job_key, case_id, run_at, due_at, moved, attempts`
 
 // ClaimJob takes the job that is due first or, with fifo, that was queued
-// first. A job whose lease ran out is taken over like any other.
+// first. A job whose lease ran out is taken over like any other. Of nodes that
+// share the index all deliver, which is first in, first out, and the one with
+// the objects does the rest.
 func (t *tx) ClaimJob(queue string, fifo bool, now time.Time, lease time.Duration) (*node.Job, time.Time, error) {
+	if may, err := t.holds(); err != nil || !may && !fifo {
+		return nil, time.Time{}, err
+	}
 	query := `SELECT ` + jobColumns + ` FROM jobs WHERE queue = $1 ORDER BY due_at, id LIMIT 1`
 	if fifo {
 		query = `SELECT ` + jobColumns + ` FROM jobs WHERE queue = $1 ORDER BY id LIMIT 1`

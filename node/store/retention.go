@@ -49,6 +49,9 @@ func quoted(states []node.State) string {
 
 // FinishedStudies lists the UIDs of removable studies, oldest first.
 func (t *tx) FinishedStudies(before time.Time, limit int) ([]string, error) {
+	if may, err := t.holds(); err != nil || !may {
+		return nil, err
+	}
 	list, err := all(t, scanColumn[string], `SELECT s.uid FROM studies s WHERE `+removable+`
 		ORDER BY s.last_object_at LIMIT $2`, toMillis(before), limit)
 	return values(list), failed("list finished studies", err)
@@ -152,6 +155,9 @@ func (s *Store) Sweep(ctx context.Context) error {
 
 func (s *Store) removals(ctx context.Context) (paths []string, err error) {
 	err = s.View(ctx, func(t node.Tx) error {
+		if may, err := t.(*tx).holds(); err != nil || !may {
+			return err
+		}
 		list, err := all(t.(*tx), scanColumn[string], `SELECT path FROM removals ORDER BY path LIMIT $1`, sweepBatch)
 		paths = values(list)
 		return failed("list removals", err)

@@ -55,6 +55,7 @@ type Store struct {
 	read    *sql.DB
 	wal     *os.File        // SQLite's log of commits, to be flushed; nil: commits wait for the disk
 	address *pgx.ConnConfig // of PostgreSQL
+	holder  atomic.Int32    // who keeps the objects, as far as this node knows
 
 	waiting   chan *request
 	unflushed chan []*request // committed
