@@ -71,7 +71,7 @@ var transitions = map[State]map[Event]State{
 	Ambiguous: {ImagesArrived: Settling, StudyChosen: Settling, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn, WaitedTooLong: Expired},
 	Expired: {ImagesArrived: Settling, StudyChosen: Settling, ReportArrived: Settling, ReportReplaced: Superseded,
 		ReportWithdrawn: Withdrawn},
-	Failed: {DeliveryRetried: Delivering, ImagesArrived: Superseded, ReportReplaced: Superseded,
+	Failed: {Forced: Ready, DeliveryRetried: Delivering, ImagesArrived: Superseded, ReportReplaced: Superseded,
 		ReportWithdrawn: Withdrawn},
 	Withdrawn:  {},
 	Superseded: {},

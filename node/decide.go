@@ -6,17 +6,24 @@ import (
 	"time"
 )
 
-// JudgeNow ends the quiet timer of a case: a person says that the study is
-// complete.
+// CanBeJudged says whether a person may have the case judged at once: while it
+// settles, or when judging it failed and the cause is mended.
+func (c *Case) CanBeJudged() bool {
+	return c.Accepts(Forced) && (c.State != Failed || len(c.Statements) == 0)
+}
+
+// JudgeNow ends the quiet timer of a case, because a person says that the study
+// is complete, or has a case judged again whose judging failed.
 func (n *Node) JudgeNow(ctx context.Context, caseID int64, by string) error {
 	return n.Index.Update(ctx, func(tx Tx) error {
 		c, err := findCase(tx, caseID)
 		if err != nil {
 			return err
 		}
-		if !c.Accepts(Forced) {
-			return &InputError{fmt.Sprintf("the case is %s; only one that settles can be judged at once", c.State)}
+		if !c.CanBeJudged() {
+			return &InputError{fmt.Sprintf("the case is %s; only one that settles, or whose judging failed, can be judged at once", c.State)}
 		}
+		c.Reason = ""
 		now := time.Now()
 		if err := decide(tx, c, Forced, by, now); err != nil {
 			return err

@@ -24,8 +24,11 @@ func (n *Node) awaitDocument(ctx context.Context, job *Job, d *Delivery) (held b
 			return err
 		}
 		until := d.At.Add(documentLead)
-		waits := func(o Delivery) bool { return o.Kind == SR && o.State == DeliveryWaiting && n.sendsNow(o.Destination) }
-		if held = slices.ContainsFunc(all, waits) && until.After(time.Now()); held {
+		named := slices.DeleteFunc(slices.Clone(all), func(o Delivery) bool { return o.Kind != SR || o.UID != d.Names })
+		held = len(named) > 0 && until.After(time.Now()) && !slices.ContainsFunc(named, func(o Delivery) bool {
+			return o.State != DeliveryWaiting || !n.sendsNow(o.Destination)
+		})
+		if held {
 			return tx.RetryJob(job.ID, until)
 		}
 		now, err := tx.Delivery(d.ID)

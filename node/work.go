@@ -44,8 +44,10 @@ func (n *Node) judgeCase(ctx context.Context, job *Job) error {
 		switch {
 		case ctx.Err() == nil && wanted.Err() != nil:
 			return n.stopJudging(ctx, job)
-		case ctx.Err() != nil || job.Attempts < maxJudgeAttempts || errors.Is(err, inference.ErrUnavailable):
+		case ctx.Err() != nil:
 			return err
+		case job.Attempts < maxJudgeAttempts || errors.Is(err, inference.ErrUnavailable):
+			return errors.Join(err, n.noteTrouble(ctx, job, err))
 		}
 		return n.failJudging(ctx, job, err)
 	}
@@ -163,6 +165,21 @@ func (n *Node) queueResult(tx Tx, c *Case, d *Delivery, now time.Time) error {
 		return err
 	}
 	return tx.AddJob(Job{Queue: deliverQueue(d.Destination), Key: caseKey(d.ID), CaseID: c.ID, RunAt: now})
+}
+
+// noteTrouble says on a case why it is not judged yet.
+func (n *Node) noteTrouble(ctx context.Context, job *Job, cause error) error {
+	return n.Index.Update(ctx, func(tx Tx) error {
+		c, err := tx.Case(job.CaseID)
+		if err != nil || c == nil || c.State != Judging {
+			return err
+		}
+		c.Reason = "judging failed and is tried again: " + cause.Error()
+		if err := tx.PutCase(c); err != nil || job.Attempts > 1 {
+			return err
+		}
+		return tx.AddEvent(c.ID, CaseEvent{At: time.Now(), Event: c.Reason})
+	})
 }
 
 func (n *Node) failJudging(ctx context.Context, job *Job, cause error) error {

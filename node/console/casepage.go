@@ -75,9 +75,19 @@ func (c *Console) casePage(r *http.Request) (any, error) {
 	}
 	return map[string]any{"Case": view, "Statements": statements, "Blocks": blocksOf(view.Case, statements), "Feedback": feedback,
 		"Flags": flagsOf(view.Case, feedback), "Pictures": pictures, "JudgedOn": judgedOn, "Candidates": candidates,
-		"CanJudge":   view.Accepts(node.Forced),
+		"CanJudge":   view.CanBeJudged(),
+		"Hint":       hints[view.State],
 		"CanDismiss": view.State == node.Failed && view.DismissedAt.IsZero(),
 		"CanChoose":  view.Report != nil && view.Accepts(node.StudyChosen)}, nil
+}
+
+// hints say what comes next in states in which a case may rest.
+var hints = map[node.State]string{
+	node.Settling:   "Images may still come: it is judged when none has come for a while.",
+	node.Ready:      "It waits for its turn to be judged.",
+	node.Delivering: "Results are on their way; what keeps them stands with the deliveries below.",
+	node.Expired:    "It was given up, and goes on by itself when what is missing comes.",
+	node.Failed:     "Mend the cause, then try again here; or dismiss the case.",
 }
 
 func statementsOf(c *node.Case, feedback []node.Feedback) []*statementView {

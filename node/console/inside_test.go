@@ -157,7 +157,8 @@ func TestWhatTheNodeSaysInChinese(t *testing.T) {
 		{english.event("images arrived → waiting_report"), "images arrived → waiting for report"},
 		{english.event("oru to ris: dead, MSA-1 AR"), "HL7 ORU to ris: given up, MSA-1 AR"},
 		{chinese.reason("12 studies carry the order number of this report: choose one of them"), "有 12 个检查带有本报告的申请单号：请选择其中一个"},
-		{chinese.reason("ris refused the result: 7 %d"), "ris refused the result: 7 %d"},
+		{chinese.reason("ris refused the result: 7 %d"), "ris 拒绝了结果：7 %d"},
+		{chinese.event("held back from ris: UNIT-001 on statement 1, doubt 14 %: surer flags use up the budget"), "未发往 ris：UNIT-001（语句 1），疑误率 14 %：更有把握的提示用完了误报限额"},
 		{person("Wang^Xiao"), "Wang Xiao"},
 	} {
 		if c.got != c.want {

@@ -32,6 +32,7 @@ var pages = func() map[string]*template.Template {
 			"more":    func(n, shown int) int { return n - shown },
 			"day":     func(t time.Time) string { return t.Format("2006-01-02") },
 			"tenths":  func(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) },
+			"share":   func(part, whole float64) float64 { return part / whole },
 			"percent": func(f float64) int { return int(f*100 + 0.5) },
 			"form":    func(api string, fields ...any) map[string]any { return pairsOf(append(fields, "API", api)) },
 		}).ParseFS(pageFiles, "page/*.html"))

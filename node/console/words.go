@@ -57,7 +57,7 @@ func (d dictionary) reason(text string) string {
 	if n := strings.TrimSuffix(text, rest); n != "" && d["%s"+rest] != "" {
 		return fmt.Sprintf(d["%s"+rest], n)
 	}
-	return d.say(text)
+	return d.event(text)
 }
 
 // person says a name as DICOM and HL7 write it: family^given.
@@ -75,6 +75,9 @@ var lines = []struct {
 	{regexp.MustCompile(`^feedback on statement (\d+): (\w+)$`), "feedback on statement %s: %s"},
 	{regexp.MustCompile(`^held back from (\S+): (\S+) on statement (\d+), doubt (\d+) %: (.*)$`), "held back from %s: %s on statement %s, doubt %s %%: %s"},
 	{regexp.MustCompile(`^dismissed: (.*)$`), "dismissed: %s"},
+	{regexp.MustCompile(`^(\S+) refused the result: (.*)$`), "%s refused the result: %s"},
+	{regexp.MustCompile(`^judging failed and is tried again: (.*)$`), "judging failed and is tried again: %s"},
+	{regexp.MustCompile(`^images removed: (.*)$`), "images removed: %s"},
 }
 
 // event says a line of a timeline.
@@ -125,6 +128,12 @@ var chinese = dictionary{
 	"no study carries a key of this report, but patient and date fit: choose a study, or wait for the right one": "没有检查带有本报告的编号，但患者和日期相符：请选择检查，或继续等待",
 	"%s studies carry the accession number of this report: choose one of them":                                   "有 %s 个检查带有本报告的检查号：请选择其中一个",
 	"%s studies carry the order number of this report: choose one of them":                                       "有 %s 个检查带有本报告的申请单号：请选择其中一个",
+	"%s refused the result: %s": "%s 拒绝了结果：%s", "judging failed and is tried again: %s": "判断失败，正在重试：%s", "images removed: %s": "图像已清除：%s",
+	"Images may still come: it is judged when none has come for a while.":         "可能还有图像：一段时间没有新图像后即判断。",
+	"It waits for its turn to be judged.":                                         "排队等待判断。",
+	"Results are on their way; what keeps them stands with the deliveries below.": "结果正在发送；受阻原因见下方的发送列表。",
+	"It was given up, and goes on by itself when what is missing comes.":          "已停止等待；缺少的部分到达后会自动继续。",
+	"Mend the cause, then try again here; or dismiss the case.":                   "请排除原因后在此重试，或了结本病例。",
 	"patient and date": "患者和日期", "accession number": "检查号", "order number": "申请单号",
 	// frame of the page
 	"Cases": "病例", "Destinations": "目的地", "Teaching": "教学", "Skip to the content": "跳到正文", "Main": "主菜单",
