@@ -53,7 +53,10 @@ func (d *dying) run(ctx context.Context, fn func(node.Tx) error, update func(con
 }
 
 // peers are PACS and RIS, which outlive the node.
-type peers struct{ pacs, ris recorder }
+type peers struct {
+	pacs, ris recorder
+	committer node.Committer // of the PACS; nil: none
+}
 
 // step is what a sender does. It does it again until it is acknowledged.
 type step func(ctx context.Context, n *node.Node) error
@@ -82,7 +85,7 @@ func (p *peers) life(t *testing.T, dir string, d *dying, steps []step, want ...n
 	h, stop := openNode(t, dir, func(h *harness, opened *store.Store) {
 		s = opened
 		d.Index, d.dead = s, make(chan struct{})
-		h.node.Index, h.pacs, h.ris = d, &p.pacs, &p.ris
+		h.node.Index, h.pacs, h.ris, h.committer = d, &p.pacs, &p.ris, p.committer
 	})
 	defer stop()
 	ctx, cancel := context.WithCancel(t.Context())

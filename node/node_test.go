@@ -29,6 +29,8 @@ type recorder struct {
 	sent []node.Delivery
 	fail func(try int) error // nil: takes everything
 	try  int
+
+	change func(*node.Delivery) // the form that it takes; nil: as it comes
 }
 
 func (r *recorder) Send(_ context.Context, d *node.Delivery) (string, error) {
@@ -39,6 +41,9 @@ func (r *recorder) Send(_ context.Context, d *node.Delivery) (string, error) {
 		if err := r.fail(r.try); err != nil {
 			return "", err
 		}
+	}
+	if r.change != nil {
+		r.change(d)
 	}
 	r.sent = append(r.sent, *d)
 	return "taken", nil
@@ -56,6 +61,7 @@ type harness struct {
 	dir       string // the data directory
 	node      *node.Node
 	pacs, ris *recorder
+	committer node.Committer // of the PACS; nil: none
 }
 
 func newHarness(t *testing.T, change func(*node.Config)) *harness {

@@ -43,7 +43,7 @@ func openNode(t *testing.T, dir string, change func(*harness, *store.Store)) (h 
 		change(h, s)
 	}
 	h.node.Config.Destinations = []node.Destination{
-		{Name: "pacs", Kind: node.SR, Sender: h.pacs},
+		{Name: "pacs", Kind: node.SR, Sender: h.pacs, Committer: h.committer},
 		{Name: "ris", Kind: node.ORU, Sender: h.ris, HL7Version: "2.5.1", HL7Status: "R"},
 	}
 	s.OnJob = h.node.Wake
