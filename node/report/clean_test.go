@@ -11,7 +11,7 @@ func TestCleanReports(t *testing.T) {
 	for _, set := range []struct {
 		name string
 		read func(testing.TB) []sample
-	}{{"own", ownReports}, {"varied", variedReports}, {"English dictations", realEnglish}, {"Chinese reports", realChinese}, {"messages", realMessages}} {
+	}{{"own", ownReports}, {"varied", variedReports}, {"held out", heldOutReports}, {"English dictations", realEnglish}, {"Chinese reports", realChinese}, {"messages", realMessages}} {
 		t.Run(set.name, func(t *testing.T) {
 			all := set.read(t)
 			flagged := 0

@@ -95,7 +95,7 @@ func (k *checker) levels() {
 			if m.denied || !slices.Contains(levelFindings, m.english) {
 				continue
 			}
-			if found, ok := k.levelsOf(m.concept); ok && !overlap(found, said) {
+			if found, ok := k.levelsOf(m.concept); ok && !overlap(found, said) && !k.spokenOf(said) {
 				k.flag("LOC-002", s.N, strings.Join(said, ", "), k.name(m.concept), strings.Join(found, ", "))
 			}
 			break
@@ -122,8 +122,31 @@ func (k *checker) levelsOf(f *concept) (found []string, ok bool) {
 	return found, len(found) > 0
 }
 
+// overlap: the lists share a level, or one names a vertebra and the other a disc beside it.
 func overlap(a, b []string) bool {
-	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+	return slices.ContainsFunc(a, func(x string) bool {
+		return slices.ContainsFunc(b, func(y string) bool { return x == y || besideDisc(x, y) || besideDisc(y, x) })
+	})
+}
+
+// besideDisc: L4 and L5 lie beside L4-5.
+func besideDisc(vertebra, disc string) bool {
+	upper, lower, ok := strings.Cut(disc, "-")
+	if !ok || strings.Contains(vertebra, "-") {
+		return false
+	}
+	return vertebra == upper || vertebra == lower || vertebra == upper[:1]+lower
+}
+
+// spokenOf: the findings say something of one of the levels that is neither a denial nor a normal look.
+func (k *checker) spokenOf(levels []string) bool {
+	for i := range k.r.Statements {
+		s, d := &k.r.Statements[i], &k.r.details[i]
+		if s.Section == "findings" && !s.Negated && !d.names("normal") && overlap(d.clause.levels(), levels) {
+			return true
+		}
+	}
+	return false
 }
 
 // LAT-003 for discs, whose side is often a direction (向左后突出, 左后型): at one level the findings have it on

@@ -42,7 +42,7 @@ func TestPlantedFaults(t *testing.T) {
 		read func(testing.TB) []sample
 	}{{"all", func(t testing.TB) []sample {
 		return append(append(append(realEnglish(t), realChinese(t)...), realMessages(t)...), ownReports(t)...)
-	}}, {"varied", variedReports}} {
+	}}, {"varied", variedReports}, {"held out", heldOutReports}} {
 		t.Run(set.name, func(t *testing.T) { plantAll(t, set.read(t)) })
 	}
 }

@@ -31,17 +31,28 @@ func (d *detail) counted(i int) int {
 			continue
 		}
 		if c.tokens[j].class == classHan || c.tokens[m.from].class == classHan {
-			if j+1 < len(c.tokens) && slices.Contains(countWords, c.word(j+1)) {
+			if j+1 < len(c.tokens) && slices.Contains(countWords, c.word(j+1)) && !c.besides(j) {
 				return n
 			}
 			return 0
 		}
-		if c.betweenNounPhrase(j+1, m.from) && (n > 1) == c.plural(m.to-1) {
+		if c.betweenNounPhrase(j+1, m.from) && !c.besides(j) && (n > 1) == c.plural(m.to-1) {
 			return n
 		}
 		return 0
 	}
 	return 0
+}
+
+// besides: the number counts what comes on top: 'two further lesions', 另见2枚.
+func (c *clause) besides(i int) bool {
+	for j := max(0, i-3); j < len(c.tokens) && j < i+3; j++ {
+		switch c.lower(j) {
+		case "further", "additional", "other", "more", "another", "smaller", "satellite", "also", "另", "余", "他", "还", "再":
+			return true
+		}
+	}
+	return false
 }
 
 var countWords = []string{"枚", "个", "处", "颗"}
@@ -186,7 +197,7 @@ func (k *checker) counts() {
 				other = f
 			}
 		}
-		if other != nil && !agree && k.single(found, other) {
+		if other != nil && !agree && k.single(found, other) && !k.addsUp(other) {
 			k.flag("NUM-001", q.statement, strconv.Itoa(q.count), k.name(q.lesion), strconv.Itoa(other.count))
 		}
 	}
@@ -201,6 +212,22 @@ func (k *checker) single(found []quantity, q *quantity) bool {
 		}
 	}
 	return n == 1
+}
+
+// addsUp: the findings measure such a lesion in another statement, too, which may be one more.
+func (k *checker) addsUp(q *quantity) bool {
+	for i := range k.r.Statements {
+		s, d := &k.r.Statements[i], &k.r.details[i]
+		if s.Section != "findings" || s.N == q.statement || len(d.measures) == 0 || d.clause.hasWord([]string{"larger", "largest", "smaller", "smallest", "者", "Larger", "Largest", "bigger"}) {
+			continue
+		}
+		for j := range d.lesions {
+			if f := &d.lesions[j]; !f.denied && related(f.finding, q.lesion) && (f.organ == nil || q.organ == nil || related(f.organ, q.organ)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // SIZE-001: the impression gives a lesion a size that no measurement of the findings comes near.

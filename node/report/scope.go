@@ -20,7 +20,7 @@ func (c *clause) negate() {
 		if ahead && s.from >= covered {
 			covered = c.denyAhead(n)
 		}
-		if back {
+		if back && !c.elsewhen(s) {
 			c.denyBack(n)
 		}
 	}
@@ -29,6 +29,20 @@ func (c *clause) negate() {
 // closes: nothing but a mark or a stop follows, so a cue that works both ways looks back.
 func (c *clause) closes(at int) bool {
 	return at >= len(c.tokens) || c.mark(at, ".,;。，；)") || at+1 < len(c.tokens) && c.word(at) == "at" || c.word(at) == "by"
+}
+
+// elsewhen: 'not seen on the previous film' says that it is seen now.
+func (c *clause) elsewhen(s sighting) bool {
+	if c.lower(s.from) != "not" {
+		return false
+	}
+	for i := s.to; i < len(c.tokens) && i < s.to+5; i++ {
+		switch c.lower(i) {
+		case "prior", "previous", "previously", "earlier", "before", "last", "old":
+			return true
+		}
+	}
+	return false
 }
 
 // trails: a cue of Chinese, or one behind a colon, that ends its clause denies what stands before it:

@@ -159,6 +159,7 @@ func (k *checker) onlyOpposite(q *lesion, of *detail) bool {
 		}
 		d := &k.r.details[i]
 		sized := sameSize(d, of)
+		w.unplaced = w.unplaced || d.unread(q.side)
 		for j := range d.lesions {
 			f := &d.lesions[j]
 			if !f.denied && sized && mayBe(f.finding, q.finding) {
@@ -194,6 +195,14 @@ type weights struct {
 	denied   bool  // the lesion is denied where the impression has it
 	kin      bool  // the same kind of lesion sits elsewhere on that side
 	unplaced bool  // what may be that lesion is on that side, its place unsaid
+}
+
+// unread: the statement speaks of that side in words that name no finding and nothing normal.
+func (d *detail) unread(s side) bool {
+	if len(d.lesions) > 0 || d.names("normal") || slices.Contains(d.clause.denied, true) {
+		return false
+	}
+	return slices.ContainsFunc(d.mentions, func(m mention) bool { return m.kind == "side" && m.side == s })
 }
 
 // sameSize: two statements each give one size, and it is the same.

@@ -19,7 +19,7 @@ func TestSwappedSides(t *testing.T) {
 		read func(testing.TB) []sample
 	}{{"real", func(t testing.TB) []sample {
 		return append(append(append(realEnglish(t), realChinese(t)...), realMessages(t)...), ownReports(t)...)
-	}}, {"varied", variedReports}} {
+	}}, {"varied", variedReports}, {"held out", heldOutReports}} {
 		t.Run(set.name, func(t *testing.T) {
 			caught, n := 0, 0
 			for _, base := range set.read(t) {
