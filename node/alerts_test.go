@@ -107,3 +107,29 @@ func TestDismissal(t *testing.T) {
 		t.Errorf("dismissed twice: %v", err)
 	}
 }
+
+// A destination that gets flagged results only gets the correction of one, too,
+// though nothing is flagged any more; one that never got a result gets none.
+func TestCorrectionFollowsTheFlaggedResult(t *testing.T) {
+	h := newHarness(t, func(c *node.Config) { c.Destinations[1].When = node.Flagged })
+	h.store(chest(study1, "A1"))
+	m := message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Nodule of 95 cm in the right upper lobe."}
+	h.send(m)
+	h.wait(node.Done)
+	m.control, m.status, m.text = "M2", "C", "Nodule of 9 mm in the right upper lobe."
+	h.send(m)
+	if c := h.wait(node.Superseded, node.Done)[1]; len(c.Flags) != 0 {
+		t.Fatalf("flags %+v, want none after the correction", c.Flags)
+	}
+	if orus := h.ris.all(); len(orus) != 2 || !bytes.Contains(orus[1].Payload, []byte("|C\r")) && !bytes.Contains(orus[1].Payload, []byte("|C|")) {
+		t.Errorf("the RIS has %d results, want the flagged one and its correction", len(orus))
+	}
+	h.store(chest(study2, "A2"))
+	h.send(message{control: "M3", filler: "F3", study: study2, patient: "P1", status: "F", text: "Normal heart."})
+	h.wait(node.Superseded, node.Done, node.Done)
+	h.send(message{control: "M4", filler: "F3", study: study2, patient: "P1", status: "C", text: "Normal heart size."})
+	h.wait(node.Superseded, node.Done, node.Superseded, node.Done)
+	if orus := h.ris.all(); len(orus) != 2 {
+		t.Errorf("the RIS has %d results, want 2: nothing was flagged", len(orus))
+	}
+}

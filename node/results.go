@@ -34,7 +34,7 @@ func (n *Node) results(ctx context.Context, c *Case, j *Judgement, objects []Obj
 	if out.alerts, err = n.weigh(ctx, c); err != nil {
 		return out, err
 	}
-	priors, err := n.priorDocuments(ctx, c)
+	earlier, err := n.earlierResults(ctx, c)
 	if err != nil {
 		return out, err
 	}
@@ -42,37 +42,44 @@ func (n *Node) results(ctx context.Context, c *Case, j *Judgement, objects []Obj
 	now := time.Now()
 	for _, d := range n.Destinations() {
 		r := n.resultFor(&d, c, j, objects, alertsFor(out.alerts, d.Name).held())
-		if d.holds(c) || !d.wants(r.c) {
+		r.at, r.corrects = now, slices.ContainsFunc(earlier, func(e Delivery) bool { return e.Destination == d.Name })
+		if d.holds(c) || !r.corrects && !d.wants(r.c) { // who has a result gets its correction, flagged or not
 			continue
 		}
-		r.at, r.corrects = now, len(priors) > 0
-		document := r.document(priorFor(priors, d.Name))
-		delivery := Delivery{Destination: d.Name, Kind: d.Kind, UID: document.SOPInstanceUID}
+		delivery := Delivery{Destination: d.Name, Kind: d.Kind, UID: r.documentUID()}
 		if d.Kind == ORU {
-			delivery.UID, delivery.Names = r.controlID(d.Name), cmp.Or(named, document.SOPInstanceUID)
+			delivery.UID, delivery.Names = r.controlID(d.Name), cmp.Or(named, r.documentUID())
 			if delivery.Payload, err = r.message(d, delivery.Names); err != nil {
 				return out, fmt.Errorf("write the ORU for %s: %w", d.Name, err)
 			}
-		} else if delivery.Payload, err = encoded(payloads, document); err != nil {
-			return out, err
-		}
-		if d.Kind == SR {
+		} else {
 			named = cmp.Or(named, delivery.UID)
+			if payloads[delivery.UID] == nil {
+				if payloads[delivery.UID], err = n.encoded(ctx, r, priorDocument(earlier, d.Name)); err != nil {
+					return out, err
+				}
+			}
+			delivery.Payload = payloads[delivery.UID]
 		}
 		out.deliveries = append(out.deliveries, delivery)
 	}
 	return out, nil
 }
 
-// encoded writes a document once for all who get it.
-func encoded(payloads map[string][]byte, document *sr.Document) ([]byte, error) {
-	payload := payloads[document.SOPInstanceUID]
-	if payload == nil {
-		var err error
-		if payload, err = sr.Encode(document); err != nil {
-			return nil, fmt.Errorf("write the Structured Report: %w", err)
+// encoded writes the Structured Report that supersedes prior, if there is one.
+func (n *Node) encoded(ctx context.Context, r *result, prior *Delivery) ([]byte, error) {
+	if prior != nil {
+		err := n.Index.View(ctx, func(tx Tx) (err error) {
+			prior, err = tx.Delivery(prior.ID)
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		payloads[document.SOPInstanceUID] = payload
+	}
+	payload, err := sr.Encode(r.document(prior))
+	if err != nil {
+		return nil, fmt.Errorf("write the Structured Report: %w", err)
 	}
 	return payload, nil
 }
@@ -100,9 +107,9 @@ func (n *Node) resultFor(d *Destination, c *Case, j *Judgement, objects []Object
 	return r
 }
 
-// priorDocuments are the Structured Reports that the case's supersede: those of
-// the newest earlier revision that has any.
-func (n *Node) priorDocuments(ctx context.Context, c *Case) (documents []Delivery, err error) {
+// earlierResults are those of earlier revisions of a case, without payloads,
+// the newest revision first.
+func (n *Node) earlierResults(ctx context.Context, c *Case) (results []Delivery, err error) {
 	if c.Revision == 1 {
 		return nil, nil
 	}
@@ -116,41 +123,30 @@ func (n *Node) priorDocuments(ctx context.Context, c *Case) (documents []Deliver
 			if old.StudyUID != c.StudyUID || old.Revision >= c.Revision {
 				continue
 			}
-			if documents, err = documentsOf(tx, old.ID); err != nil || len(documents) > 0 {
+			sent, err := tx.CaseDeliveries(old.ID)
+			if err != nil {
 				return err
 			}
+			results = append(results, sent...)
 		}
 		return nil
 	})
-	return documents, err
+	return results, err
 }
 
-// documentsOf are the Structured Reports of a case.
-func documentsOf(tx Tx, caseID int64) (documents []Delivery, err error) {
-	deliveries, err := tx.CaseDeliveries(caseID)
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range deliveries {
-		if d.Kind != SR {
-			continue
+// priorDocument is the newest Structured Report that a destination has, or
+// anyone, where it has none; nil where there is none.
+func priorDocument(earlier []Delivery, destination string) (prior *Delivery) {
+	for i := range earlier {
+		e := &earlier[i]
+		if e.Kind == SR && e.Destination == destination {
+			return e
 		}
-		whole, err := tx.Delivery(d.ID)
-		if err != nil {
-			return nil, err
+		if e.Kind == SR && prior == nil {
+			prior = e
 		}
-		documents = append(documents, *whole)
 	}
-	return documents, nil
-}
-
-// priorFor is the document that a destination has, or the first where it has
-// none; nil where there is none.
-func priorFor(documents []Delivery, destination string) *Delivery {
-	if len(documents) == 0 {
-		return nil
-	}
-	return &documents[max(0, slices.IndexFunc(documents, func(d Delivery) bool { return d.Destination == destination }))]
+	return prior
 }
 
 // classOf is the SOP class of a Structured Report as it was sent.
