@@ -25,6 +25,7 @@ type Engine struct {
 	library  string
 	provider string // cpu | cuda | tensorrt
 	gpu      int
+	place    *place // where tensors may be kept between graphs; nil: nowhere
 }
 
 // Options choose where graphs run.
@@ -54,7 +55,10 @@ func New(options Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, session.Destroy()
+	if e.provider != "cpu" {
+		e.place = &place{"Cuda", e.gpu}
+	}
+	return e, errors.Join(findAPI(e.library), session.Destroy())
 }
 
 func (e *Engine) parseDevice() (err error) {
@@ -186,7 +190,7 @@ func (e *Engine) Load(_ context.Context, file inference.File) (inference.Graph, 
 	}
 	defer func() { _ = options.Destroy() }()
 	if file.Path != "" {
-		return loadFrom(file, options)
+		return e.loadFrom(file, options)
 	}
 	data, err := file.Bytes()
 	if err != nil {
@@ -200,11 +204,11 @@ func (e *Engine) Load(_ context.Context, file inference.File) (inference.Graph, 
 		return nil, err
 	}
 	session, err := ort.NewDynamicAdvancedSessionWithONNXData(data, names(file.Inputs), names(file.Outputs), options)
-	return newGraph(file, session, err)
+	return e.newGraph(file, session, err)
 }
 
 // loadFrom loads a graph from disk, with its external data.
-func loadFrom(file inference.File, options *ort.SessionOptions) (inference.Graph, error) {
+func (e *Engine) loadFrom(file inference.File, options *ort.SessionOptions) (inference.Graph, error) {
 	look, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, err
@@ -221,14 +225,14 @@ func loadFrom(file inference.File, options *ort.SessionOptions) (inference.Graph
 		return nil, err
 	}
 	session, err := ort.NewDynamicAdvancedSession(file.Path, names(file.Inputs), names(file.Outputs), options)
-	return newGraph(file, session, err)
+	return e.newGraph(file, session, err)
 }
 
-func newGraph(file inference.File, session *ort.DynamicAdvancedSession, err error) (inference.Graph, error) {
+func (e *Engine) newGraph(file inference.File, session *ort.DynamicAdvancedSession, err error) (inference.Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ONNX Runtime refuses the graph: %w", err)
 	}
-	return &graph{session: session, inputs: names(file.Inputs), outputs: names(file.Outputs)}, nil
+	return &graph{session: session, inputs: names(file.Inputs), outputs: names(file.Outputs), place: e.place, keeps: file.Keep}, nil
 }
 
 // checkTensors compares what the graph has with what the pack's contract wants.

@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -252,6 +254,44 @@ func TestRunDoesNotStartAfterItsContext(t *testing.T) {
 	cancel()
 	if _, err := model.EncodeImage(ctx, flat(1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Tokens that stay with the engine give the same scores as those that come and go, to the last bit.
+func TestKeptTokensGiveTheSameScores(t *testing.T) {
+	keeping := engine(t)
+	keeping.place = &place{memory: "Cpu"}
+	kept, err := inference.Open(context.Background(), pack(t, nil), keeping)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	statements := []inference.Statement{{Text: "high", Language: "en"}, {Text: "low mid", Language: "en"}, {Text: "not high", Language: "en"}}
+	for range 50 { // with several pictures in a call, and the memory of earlier ones freed
+		var scores [2][][]inference.Score
+		for i, m := range []*inference.Model{open(t, nil), kept} {
+			images := []*inference.Encoded{encode(t, m, 255), encode(t, m, 20), encode(t, m, 0)}
+			runtime.GC()
+			if scores[i], err = m.Score(context.Background(), images, statements); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !reflect.DeepEqual(scores[0], scores[1]) {
+			t.Fatalf("%+v\n%+v", scores[0], scores[1])
+		}
+	}
+}
+
+func TestMemoryThatIsNotThere(t *testing.T) {
+	keeping := engine(t)
+	keeping.place = &place{memory: "Nowhere"}
+	m, err := inference.Open(context.Background(), pack(t, nil), keeping)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.EncodeImage(context.Background(), flat(1)); err == nil {
+		t.Error("memory that is not there: accepted")
 	}
 }
 

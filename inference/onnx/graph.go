@@ -15,6 +15,8 @@ import (
 type graph struct {
 	session         *ort.DynamicAdvancedSession
 	inputs, outputs []string
+	place           *place // where tensors are kept; nil: they are not
+	keeps           bool   // the output is kept
 }
 
 func (g *graph) Close() error { return g.session.Destroy() }
@@ -23,6 +25,9 @@ func (g *graph) Close() error { return g.session.Destroy() }
 func (g *graph) Run(ctx context.Context, inputs map[string]inference.Tensor) (map[string]inference.Tensor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if g.place != nil {
+		return g.runBound(inputs)
 	}
 	var pinned runtime.Pinner // ONNX Runtime reads the Go memory of the inputs
 	defer pinned.Unpin()
