@@ -66,8 +66,11 @@ var (
 )
 
 // Announce enters a new step or notification and returns once it is durable.
-// ErrAnnounced: it is known.
+// ErrAnnounced: it is known. A *FullError: there is no room for it.
 func (n *Node) Announce(ctx context.Context, a *Announcement) error {
+	if err := n.room(); err != nil {
+		return err
+	}
 	return n.Index.Update(ctx, func(tx Tx) error {
 		known, err := tx.Announcement(a.Source, a.UID)
 		if err != nil {
@@ -84,6 +87,9 @@ func (n *Node) Announce(ctx context.Context, a *Announcement) error {
 // empty, and its instances unless they are nil. It returns once the change is
 // durable. ErrUnannounced: there is no such step. ErrStepEnded: it is final.
 func (n *Node) UpdateStep(ctx context.Context, uid, status string, instances []Reference) error {
+	if err := n.room(); err != nil {
+		return err
+	}
 	return n.Index.Update(ctx, func(tx Tx) error {
 		step, err := tx.Announcement(ByStep, uid)
 		switch {

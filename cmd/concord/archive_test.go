@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -77,12 +78,20 @@ func dcmqrscp(t *testing.T, address, concord string) {
 // orthancPACS is an Orthanc that knows the node.
 func orthancPACS(t *testing.T, address, concord string) {
 	t.Helper()
+	orthancWith(t, address, concord, nil)
+}
+
+// orthancWith is an Orthanc with more settings.
+func orthancWith(t *testing.T, address, concord string, more map[string]any) {
+	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "orthanc.json")
-	text, err := json.Marshal(map[string]any{"DicomAet": "PACS", "DicomPort": portOf(t, address), "HttpServerEnabled": false,
+	settings := map[string]any{"DicomAet": "PACS", "DicomPort": portOf(t, address), "HttpServerEnabled": false,
 		"StorageDirectory": dir, "IndexDirectory": dir, "Plugins": []string{}, "DicomAlwaysAllowStore": true, "DicomAlwaysAllowFind": true,
 		"DicomAlwaysAllowMove": true, "DicomAlwaysAllowGet": true,
-		"DicomModalities": map[string]any{"concord": map[string]any{"AET": "CONCORD", "Host": "127.0.0.1", "Port": portOf(t, concord), "AllowStorageCommitment": true}}})
+		"DicomModalities": map[string]any{"concord": map[string]any{"AET": "CONCORD", "Host": "127.0.0.1", "Port": portOf(t, concord), "AllowStorageCommitment": true}}}
+	maps.Copy(settings, more)
+	text, err := json.Marshal(settings)
 	if err != nil {
 		t.Fatal(err)
 	}

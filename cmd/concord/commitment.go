@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"concord/config"
 	"concord/dicom"
 	"concord/dicom/ae"
 	"concord/node"
@@ -45,15 +46,16 @@ func (s *services) commitment(ctx context.Context, rq *ae.NormalizedRequest) err
 
 // commit answers for what the node has on disk with the class that the
 // requestor names. The result follows on the same association, or on one to
-// the requestor when that has ended; it is owed before the request is
-// acknowledged.
+// the requestor when that has ended: to a peer with an address it is owed
+// before the request is acknowledged.
 func (s *services) commit(ctx context.Context, rq *ae.NormalizedRequest) error {
 	owed, err := readCommitment(rq)
 	if err != nil {
 		return err
 	}
 	report, err := s.result(ctx, owed, rq.TransferSyntax)
-	if err == nil {
+	_, reachable := s.requestor(owed)
+	if err == nil && reachable {
 		err = s.node.Owe(ctx, owed)
 	}
 	if err != nil {
@@ -61,11 +63,29 @@ func (s *services) commit(ctx context.Context, rq *ae.NormalizedRequest) error {
 	}
 	rq.Report = report
 	rq.Reported = func(lost error) {
-		if err := s.node.Paid(context.WithoutCancel(ctx), owed, lost); err != nil {
-			s.log.Warn("the outcome of a storage commitment's result is not noted; it goes out once more", zap.Error(err))
+		switch {
+		case reachable:
+			lost = s.node.Paid(context.WithoutCancel(ctx), owed, lost)
+		case lost != nil:
+			lost = errors.Join(lost, errNoWayBack)
+		}
+		if lost != nil {
+			s.log.Warn("a storage commitment's result may have to be asked for again", zap.String("ae_title", owed.Caller), zap.Error(lost))
 		}
 	}
 	return nil
+}
+
+var errNoWayBack = errors.New("there is no way back to the requestor once its association has ended; give the peer's address")
+
+// requestor finds the peer that a result is owed to; false: there is no way to
+// call it.
+func (s *services) requestor(owed *node.Owed) (config.Peer, bool) {
+	peer, _ := s.peers.current().caller(owed.Caller, parseAddr(owed.Address))
+	if peer == nil || peer.Address == "" {
+		return config.Peer{}, false
+	}
+	return *peer, true
 }
 
 // readCommitment reads the action information (PS3.4 Table J.3-1).
@@ -139,13 +159,11 @@ func commitmentMessage(operation ae.Operation, typeID uint16, syntax string, ele
 		TypeID: typeID, TransferSyntax: syntax, Data: bytes.NewReader(data)}
 }
 
-// report delivers what is owed on an association to the requestor, if it is a
-// peer with an address.
+// report delivers what is owed on an association to the requestor.
 func (s *services) report(ctx context.Context, owed *node.Owed) error {
-	now := s.peers.current()
-	peer, _ := now.caller(owed.Caller, parseAddr(owed.Address))
-	if peer == nil || peer.Address == "" {
-		return errors.New("there is no way back to the requestor; give the peer's address")
+	peer, reachable := s.requestor(owed)
+	if !reachable {
+		return errNoWayBack
 	}
 	message, err := s.result(ctx, owed, dicom.ImplicitVRLittleEndian)
 	if err != nil {
@@ -153,7 +171,7 @@ func (s *services) report(ctx context.Context, owed *node.Owed) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	a, err := now.client(*peer, s.log).Dial(ctx, []ae.Context{{SOPClass: message.SOPClassUID, TransferSyntaxes: []string{message.TransferSyntax}, SCP: true}})
+	a, err := s.peers.current().client(peer, s.log).Dial(ctx, []ae.Context{{SOPClass: message.SOPClassUID, TransferSyntaxes: []string{message.TransferSyntax}, SCP: true}})
 	if err != nil {
 		return err
 	}

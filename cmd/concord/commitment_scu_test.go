@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -190,6 +193,65 @@ func TestForeignCommitmentResults(t *testing.T) {
 	s.ends(node.Done)
 	if err := reportTo(t.Context(), s.address, committing(k.asked[0], mine, 0)); err != nil {
 		t.Errorf("the same result once more: %v", err)
+	}
+}
+
+// A PACS that starts after the node, and after its results, gets them.
+func TestOrthancThatStartsLate(t *testing.T) {
+	address := freeAddress(t)
+	s := startSCP(t, commitConfig(address))
+	s.receive(1)
+	s.reports()
+	s.waitFor(func() bool {
+		views, err := s.node.Cases(t.Context(), node.CaseFilter{Limit: 1})
+		return err == nil && len(views) == 1 && len(views[0].Deliveries) == 1 && views[0].Deliveries[0].State == node.DeliveryRetrying
+	})
+	orthancPACS(t, address, s.address)
+	tells(t, s.ends(node.Done), "sr to pacs: retrying, no connection to PACS", "sr to pacs: stored", "storage commitment given", "all delivered")
+}
+
+// Orthanc asks the node for storage commitment, and gets its result on an
+// association of its own.
+func TestOrthancAsksForCommitment(t *testing.T) {
+	address, rest := freeAddress(t), freeAddress(t)
+	s := startSCP(t, fmt.Sprintf("peers: [{name: pacs, ae_title: PACS, address: %q}]", address))
+	orthancWith(t, address, s.address, map[string]any{"HttpServerEnabled": true, "HttpPort": portOf(t, rest), "RemoteAccessAllowed": false, "AuthenticationEnabled": false})
+	s.receive(1)
+	var asked struct{ ID string }
+	call(t, http.MethodPost, "http://"+rest+"/modalities/concord/storage-commitment", `{"DicomInstances": [["`+dicom.CTImageStorage+`", "1.2.1.1.1"], ["`+dicom.CTImageStorage+`", "1.2.1.1.9"]]}`, &asked)
+	var report struct {
+		Status            string
+		Success, Failures []struct{ SOPInstanceUID string }
+	}
+	s.waitFor(func() bool {
+		call(t, http.MethodGet, "http://"+rest+"/storage-commitment/"+asked.ID, "", &report)
+		return report.Status != "Pending"
+	})
+	if len(report.Success) != 1 || len(report.Failures) != 1 || report.Success[0].SOPInstanceUID != "1.2.1.1.1" || report.Failures[0].SOPInstanceUID != "1.2.1.1.9" {
+		t.Errorf("Orthanc has %+v", report)
+	}
+}
+
+// call asks a peer's web interface.
+func call(t *testing.T, method, url, body string, answer any) {
+	t.Helper()
+	rq, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var response *http.Response
+	for range 400 { // it starts
+		if response, err = http.DefaultClient.Do(rq); err == nil {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s: %s, %v", method, url, response.Status, err)
 	}
 }
 

@@ -79,11 +79,14 @@ const stepEnded = 0xA710
 
 // announcementStatus gives an error of the node its status.
 func announcementStatus(err error) error {
+	var full *node.FullError
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, node.ErrAnnounced):
 		return &ae.StatusError{Status: ae.StatusDuplicateSOPInstance, Err: err}
+	case errors.As(err, &full):
+		return &ae.StatusError{Status: ae.StatusResourceLimitation, Comment: "no room on the disk; try again later", Err: err}
 	case errors.Is(err, node.ErrUnannounced):
 		return &ae.StatusError{Status: ae.StatusNoSuchObjectInstance, Err: err}
 	case errors.Is(err, node.ErrStepEnded):

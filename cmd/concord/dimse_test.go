@@ -128,6 +128,10 @@ func (s *scp) announced(study string) (lines []string) {
 func TestAnnouncementsAreKept(t *testing.T) {
 	s := startSCP(t, "")
 	s.image("1.2.7")
+	s.waitFor(func() bool { // the index lags
+		views, err := s.node.Cases(t.Context(), node.CaseFilter{Limit: 1})
+		return err == nil && len(views) == 1
+	})
 	m := s.modality(dicom.ModalityPerformedProcedureStep)
 	m.ask(ae.NCreate, "1.9.1", stepStatus(node.StepInProgress), scheduled("1.2.1", "A1"))
 	m.ask(ae.NSet, "1.9.1", stepStatus(node.StepCompleted), performed("1.2.7", "1.2.8", "1.2.9"))
