@@ -9,7 +9,8 @@
 //	picture, err := img.Frame(1, pixel.Window{})
 //
 // Frames are read one at a time, and no more is allocated than the bytes that
-// are present can fill. Compressed ones are decoded by workers: this binary runs
+// are present can fill. Compressed ones are decoded by workers, which start with
+// the first such frame and end when none came for a while: this binary runs
 // itself again, and package init turns it into a worker that cannot open,
 // connect or start anything, may allocate so much and take so long. A frame that
 // kills its worker is an [Error] with the code [Decoder]; the next one has a new

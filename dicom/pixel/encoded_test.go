@@ -29,6 +29,7 @@ func TestEncodedByDCMTK(t *testing.T) {
 		{"lossless SV1 12", "dcmcjpeg +e1", grey12},
 		{"lossless SV1 16", "dcmcjpeg +e1", grey16},
 		{"lossless predictor 2", "dcmcjpeg +el +sv 2", grey16},
+		{"lossless predictor 6", "dcmcjpeg +el +sv 6", grey16},
 		{"lossless predictor 7", "dcmcjpeg +el +sv 7", grey12},
 		{"lossless colour", "dcmcjpeg +e1", colour},
 		{"extended 12", "dcmcjpeg +ee +bt", grey12},

@@ -109,13 +109,14 @@ func (m *Image) decodedElsewhere(t *testing.T, name string) (string, error) {
 }
 
 // referencePicture lets dcmj2pnm render a frame under the window that Frame
-// chose or, where it cannot read the object, pydicom with numpy and PIL.
+// chose (+w6: also of encoders whose predictor 6 overflows) or, where it cannot
+// read the object, pydicom with numpy and PIL.
 func (m *Image) referencePicture(t *testing.T, program, name string, n int) (*pnm, error) {
 	w, err := m.chosen(n)
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"-q", "+Ma", "+F", strconv.Itoa(n), "-O", "+op"}
+	args := []string{"-q", "+w6", "+Ma", "+F", strconv.Itoa(n), "-O", "+op"}
 	switch {
 	case w == nil:
 	case w.voi != nil:

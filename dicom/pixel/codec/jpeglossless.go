@@ -1,9 +1,15 @@
 package codec
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // losslessMaxRatio: a sample takes a bit at least, and has 16 at most.
 const losslessMaxRatio = 16
+
+// overflowing6 stands for predictor 6 computed in signed words of 16 bits.
+const overflowing6 = 106
 
 // roomLossless makes room for the samples of a lossless image.
 func (j *jpegStream) roomLossless() error {
@@ -37,6 +43,47 @@ func (s *scan) lossless() error {
 		}
 		restartRows = s.restartInterval / s.columns
 	}
+	if s.start == 6 && s.precision == 16 {
+		return s.losslessEitherWay(restartRows)
+	}
+	return s.losslessRows(restartRows)
+}
+
+// losslessEitherWay decodes a scan as it should be and as some encoders make
+// it, whose words of 16 bits overflow in predictor 6. It keeps the first unless
+// the second is far smoother.
+func (s *scan) losslessEitherWay(restartRows int) error {
+	intervals := slices.Clone(s.intervals)
+	if err := s.losslessRows(restartRows); err != nil {
+		return err
+	}
+	right := make([][]uint16, len(s.components))
+	for i, c := range s.components {
+		right[i], c.samples = c.samples, make([]uint16, len(c.samples))
+	}
+	s.intervals, s.start = intervals, overflowing6
+	if err := s.losslessRows(restartRows); err != nil {
+		return err
+	}
+	for i, c := range s.components {
+		if roughness(right[i]) < 2*roughness(c.samples) {
+			c.samples = right[i]
+		}
+	}
+	return nil
+}
+
+// roughness is the sum of the steps from each sample to the next, modulo 65536.
+func roughness(samples []uint16) (sum int) {
+	for i := 1; i < len(samples); i++ {
+		step := int(int16(samples[i] - samples[i-1]))
+		sum += max(step, -step)
+	}
+	return sum
+}
+
+// losslessRows decodes the samples of a scan.
+func (s *scan) losslessRows(restartRows int) error {
 	for first := 0; first < s.rows; first += restartRows {
 		r, err := s.nextInterval()
 		if err != nil {
@@ -156,6 +203,8 @@ func predict(selection int, row, above []uint16) {
 			p = a + (b-c)>>1
 		case 6:
 			p = b + (a-c)>>1
+		case overflowing6:
+			p = b + int(int16(a-c))>>1
 		case 7:
 			p = (a + b) >> 1
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -38,7 +39,7 @@ func (e *losslessEncoder) encode(samples []int) []byte {
 	for c := range byte(e.components) {
 		e.out = append(e.out, c+1, 0)
 	}
-	e.out = append(e.out, byte(e.selection), 0, byte(e.transform))
+	e.out = append(e.out, byte(e.selection%100), 0, byte(e.transform))
 	for y := range e.rows {
 		if e.restartRows > 0 && y > 0 && y%e.restartRows == 0 {
 			e.flush()
@@ -67,6 +68,10 @@ func (e *losslessEncoder) difference(samples []int, x, y, c int) {
 		prediction = at(x, y-1)
 	default:
 		a, b, c := at(x-1, y), at(x, y-1), at(x-1, y-1)
+		if e.selection == overflowing6 {
+			prediction = b + int(int16(a-c))>>1
+			break
+		}
 		prediction = []int{0, a, b, c, a + b - c, a + (b-c)>>1, b + (a-c)>>1, (a + b) >> 1}[e.selection]
 	}
 	d := int(int16(at(x, y) - prediction))
@@ -123,6 +128,28 @@ func TestLossless(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestOverflowingPredictor: what some encoders make of signed samples comes
+// back, too.
+func TestOverflowingPredictor(t *testing.T) {
+	e := losslessEncoder{precision: 16, selection: overflowing6, rows: 20, columns: 30, components: 1}
+	samples := make([]int, e.rows*e.columns)
+	for i := range samples { // a bright disc in the air, in Hounsfield units
+		x, y := i%e.columns-15, i/e.columns-10
+		samples[i] = (i*7%40 - 1000) & 0xFFFF
+		if x*x+y*y < 60 {
+			samples[i] = 40 + i*5%30
+		}
+	}
+	f := Format{Rows: e.rows, Columns: e.columns, Samples: 1, BitsAllocated: 16, Syntax: "1.2.840.10008.1.2.4.57"}
+	dst := make([]byte, f.Size())
+	if _, err := Decode(&f, e.encode(samples), dst); err != nil {
+		t.Fatal(err)
+	}
+	if got := unpackSamples(dst, 16); !slices.Equal(got, samples) {
+		t.Errorf("%v, want %v", got, samples)
 	}
 }
 
