@@ -49,6 +49,7 @@ func (t *contrastTalk) note(s *Statement, d *detail) bool {
 		case m.kind != "contrast":
 		case m.has("oral"):
 			t.oral = true
+		case m.has("without") && !t.title && d.clause.inPassing(m.from):
 		case m.has("without") || m.denied && !m.has("phase") && d.clause.deniedAt(m.from):
 			t.without.n, t.without.words = s.N, d.clause.spanText(m.hit)
 			t.plainTitle = t.plainTitle || t.title && !d.clause.verb()
@@ -94,6 +95,17 @@ func (c *clause) afterContrast(i int) bool {
 		before = c.lower(i - 1)
 	}
 	return slices.Contains([]string{"post", "after", "following", "postcontrast"}, first) || slices.Contains([]string{"after", "following"}, before)
+}
+
+// inPassing: 'on the noncontrast CT' names one series among others.
+func (c *clause) inPassing(i int) bool {
+	for j := max(0, i-2); j < i; j++ {
+		switch c.lower(j) {
+		case "on", "in":
+			return true
+		}
+	}
+	return false
 }
 
 // otherContrast: the agent went elsewhere than into a vein: a joint, the spinal canal, the bowel.

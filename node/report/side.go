@@ -14,7 +14,7 @@ func (k *checker) examinedSide() {
 	}
 	described := k.describesSide(e)
 	check := func(s *Statement, d *detail) bool {
-		if d.clause.comparesSides() || described && (s.Negated || d.clause.names("normal") && !d.affirms()) {
+		if d.clause.comparesSides() || d.clause.accesses() || described && (s.Negated || d.clause.names("normal") && !d.affirms()) {
 			return true // the other side, imaged along, is normal
 		}
 		if m := k.otherLimb(d, e); m != nil {
@@ -88,6 +88,18 @@ func (k *checker) sameLimb(region string) bool {
 	})
 }
 
+var accessWords = setOf("access accessed via approach puncture punctured sheath groin cannulated 穿 刺 入")
+
+// accesses: the statement tells where an instrument went in.
+func (c *clause) accesses() bool {
+	for i := range c.tokens {
+		if accessWords[c.lower(i)] {
+			return true
+		}
+	}
+	return false
+}
+
 var sideComparisons = []string{"contralateral", "opposite", "compared", "comparison", "asymmetric", "asymmetry", "than", "对侧", "健侧"}
 
 // comparesSides: the statement speaks of the other side on purpose.
@@ -116,6 +128,9 @@ func (k *checker) orderedSide() {
 func (k *checker) impressionSide() {
 	for _, i := range k.concludes() {
 		s, d := &k.r.Statements[i], &k.r.details[i]
+		if d.sharesSides() {
+			continue
+		}
 		for _, q := range d.lesions {
 			if q.denied || q.finding == unnamed || q.finding.english == "midline shift" || q.side != sideLeft && q.side != sideRight || !k.onlyOpposite(&q, d) {
 				continue
@@ -170,30 +185,33 @@ func (k *checker) onlyOpposite(q *lesion, of *detail) bool {
 			}
 		}
 	}
+	return w.onlyOpposite(fluid(q.region()), q.region() != "")
+}
+
+// onlyOpposite decides; fluid says that organs of the region go by each other's names.
+func (w *weights) onlyOpposite(fluid, placed bool) bool {
 	switch {
-	case w.sized.onlyOpposite():
+	case w.sized.onlyOpposite(), w.named.onlyOpposite() && w.denied:
 		return true
-	case w.named.onlyOpposite() && w.denied:
-		return true
-	case w.kin && !w.exact.opposite, w.unplaced && !w.named.opposite:
+	case w.unplaced && !w.named.opposite, w.kin && (fluid || !w.named.opposite):
 		return false
-	case !fluid(q.region()):
+	case !fluid:
 		return w.same.onlyOpposite()
 	case w.same == tally{}:
-		return q.region() != "" && w.region.onlyOpposite()
+		return placed && w.region.onlyOpposite()
 	}
-	return w.same.onlyOpposite() && (w.exact.opposite || !w.region.own)
+	return w.same.onlyOpposite() && (w.named.opposite || w.part || !w.region.own)
 }
 
 // weights is what the findings say that bears on a lesion of the impression.
 type weights struct {
 	sized    tally // what may be that lesion and has the very size
 	named    tally // the same kind of lesion in the same place
-	exact    tally // the same kind there, or anything in the very part
 	same     tally // what may be that lesion
 	region   tally // anything in the region
 	denied   bool  // the lesion is denied where the impression has it
 	kin      bool  // the same kind of lesion sits elsewhere on that side
+	part     bool  // something is in the very part of an organ on the other side
 	unplaced bool  // what may be that lesion is on that side, its place unsaid
 }
 
@@ -203,6 +221,21 @@ func (d *detail) unread(s side) bool {
 		return false
 	}
 	return slices.ContainsFunc(d.mentions, func(m mention) bool { return m.kind == "side" && m.side == s })
+}
+
+// sharesSides: the statement names both sides and fewer findings than sides, so one of them is on both:
+// 'fractures of the right body and the left condyle'.
+func (d *detail) sharesSides() bool {
+	sides, findings := 0, 0
+	for i := range d.mentions {
+		switch m := &d.mentions[i]; {
+		case m.kind == "finding":
+			findings++
+		case m.side == sideLeft || m.side == sideRight:
+			sides |= int(m.side)
+		}
+	}
+	return sides == int(sideLeft|sideRight) && findings < 2
 }
 
 // sameSize: two statements each give one size, and it is the same.
@@ -216,6 +249,11 @@ func sameSize(a, b *detail) bool {
 
 func (w *weights) weigh(f, q *lesion, d *detail) {
 	alike, kind := alikeLesion(f, q), related(f.finding, q.finding)
+	if d.sharesSides() && !f.denied {
+		w.same.own = w.same.own || alike || kind
+		w.named.own = w.named.own || kind
+		return
+	}
 	switch {
 	case f.denied && d.clause.colours&cuePrior != 0:
 		w.same.own = w.same.own || alike && f.side == q.side // it was there before
@@ -229,13 +267,13 @@ func (w *weights) weigh(f, q *lesion, d *detail) {
 		if kind {
 			w.named.add(f.side, q.side, d)
 		}
-		if kind || f.organ != nil && f.organ == q.organ && f.organ.within != "" {
-			w.exact.add(f.side, q.side, d)
-		}
+		w.part = w.part || f.side == q.side.opposite() && f.organ != nil && f.organ == q.organ && f.organ.within != ""
 	case f.side == q.side && f.place() == nil && q.organ != nil && mayBe(f.finding, q.finding):
 		w.unplaced = true
 	case f.region() == q.region():
-		w.region.add(f.side, q.side, d)
+		if mayBe(f.finding, q.finding) || f.side != q.side.opposite() {
+			w.region.add(f.side, q.side, d)
+		}
 		w.kin = w.kin || kind && f.side == q.side
 	}
 }

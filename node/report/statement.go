@@ -125,7 +125,7 @@ func (d *detail) ownLabel() label {
 
 // colon is the index of a colon among the first words of a sentence, 0 for none.
 func (c *clause) colon() int {
-	for i := 1; i < len(c.tokens) && i <= 6 && !c.runsOn; i++ {
+	for i := 1; i < len(c.tokens) && i <= 10 && !c.runsOn; i++ {
 		switch {
 		case c.mark(i, ":："):
 			return i
@@ -332,8 +332,9 @@ func (c *clause) assignTrailing(ms []mention) {
 	if only == sideNone {
 		return
 	}
+	colon := c.colon()
 	for i := range ms {
-		if ms[i].side == sideNone && (ms[i].kind == "finding" || ms[i].kind == "device") {
+		if ms[i].side == sideNone && ms[i].from >= colon && (ms[i].kind == "finding" || ms[i].kind == "device") {
 			ms[i].side = only
 		}
 	}
