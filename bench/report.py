@@ -25,8 +25,8 @@ def main():
     for line in open(path):
         r = json.loads(line)
         cells[(r["load"], r.get("assoc", r.get("conns")), r["peer"])].append(r)
-    print(f"| load | conns | server | rounds | items/s | × {base} | MB/s | p50 ms | p99 ms | peak MB | CPU s | lost |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    print(f"| load | conns | server | rounds | items/s | × {base} | MB/s | first ms | p50 ms | p99 ms | peak MB | CPU ms/item | CPU s/GB | lost |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 
     def order(item):
         (kind, n, _), rows = item
@@ -36,8 +36,9 @@ def main():
         mine, other = spread(rows, rate(kind)), spread(cells.get((kind, n, base), []), rate(kind))
         ratio = f"{mine[0] / other[0]:.2f}" if mine and other and other[0] else "-"
         lost = sum((r.get("sent") or 0) - (r.get("ok") or 0) for r in rows)
-        columns = [kind, n, peer, len(rows), text(mine), ratio, text(spread(rows, "mb_s"), 0), text(spread(rows, "p50_ms"), 2),
-                   text(spread(rows, "p99_ms")), text(spread(rows, "peak_mb"), 0), text(spread(rows, "cpu_s"), 2), lost]
+        columns = [kind, n, peer, len(rows), text(mine), ratio, text(spread(rows, "mb_s"), 0), text(spread(rows, "first_ms"), 1),
+                   text(spread(rows, "p50_ms"), 2), text(spread(rows, "p99_ms")), text(spread(rows, "peak_mb"), 0),
+                   text(spread(rows, "cpu_ms_per_object"), 2), text(spread(rows, "cpu_s_per_gb"), 2), lost]
         print("|", " | ".join(map(str, columns)), "|")
 
 

@@ -15,8 +15,8 @@ import time
 
 from benchlib import DATA, PY, WORK, Server, get_json, load, record
 
-CHAOS = ["wrongae", "badts", "hugeassoc", "hugepdu", "hugepdv", "loris", "half", "badlen", "garbage"]
-SYSCALLS = "fsync,fdatasync,sync_file_range,msync,rename,renameat,renameat2,link"
+CHAOS = ["wrongae", "badts", "hugeassoc", "hugepdu", "hugepdv", "loris", "flood", "half", "badlen", "garbage"]
+SYSCALLS = "fsync,fdatasync,syncfs,sync_file_range,msync,rename,renameat,renameat2,link"
 
 # Reads paths, prints [whole, broken] as lists of [path, SOP instance UID or error].
 CHECK = r'''
@@ -120,20 +120,21 @@ def diskfull(peer):
 
 
 def fsync(peer):
-    """Counts what a server syncs for 10 objects."""
+    """Counts what a server syncs for 200 objects of 5 kB on four associations."""
     log = WORK / f"strace-{peer}.txt"
     with Server(peer, prefix=["strace", "-f", "-y", "-o", str(log), "-e", "trace=" + SYSCALLS]) as s:
         before = len(log.read_text().splitlines())
-        r = load("store", "--addr", s.address, "--dir", DATA / "ct", "--limit", 10)
+        r = load("store", "--addr", s.address, "--dir", DATA / "tiny", "--limit", 200, "--assoc", 4)
         time.sleep(0.5)
         lines = log.read_text().splitlines()[before:]
     calls = {}
     for line in lines:
-        m = re.search(r"(fsync|fdatasync|sync_file_range|msync|rename\w*|link)\(\d*<?([^>,)]*)", line)
+        m = re.search(r"(fsync|fdatasync|syncfs|sync_file_range|msync|rename\w*|link)\(\d*<?([^>,)]*)", line)
         if m:
-            what = "dir" if os.path.isdir(m[2]) else "index" if "index" in m[2] or ".db" in m[2] else "object"
+            what = "dir" if os.path.isdir(m[2]) else "journal" if ".journal" in m[2] else "index" if "index" in m[2] or ".db" in m[2] else "object"
             calls[f"{m[1]} {what}"] = calls.get(f"{m[1]} {what}", 0) + 1
-    return {"objects": r.get("ok"), "calls": calls}
+    flushes = sum(n for call, n in calls.items() if call.split()[0] in ("fsync", "fdatasync", "syncfs"))
+    return {"objects": r.get("ok"), "flushes_per_object": round(flushes / max(1, r.get("ok") or 0), 2), "calls": calls}
 
 
 def main():

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"concord/dicom/ae"
@@ -21,7 +23,7 @@ const (
 type chaosCommand struct {
 	Addr    string        `default:"127.0.0.1:11112" help:"Server."`
 	Called  string        `default:"BENCH" help:"Called AE title."`
-	Kind    string        `required:"" enum:"echo,wrongae,badts,hugeassoc,hugepdu,hugepdv,loris,half,badlen,garbage" help:"What to do."`
+	Kind    string        `required:"" enum:"echo,wrongae,badts,hugeassoc,hugepdu,hugepdv,loris,flood,half,badlen,garbage" help:"What to do."`
 	File    string        `help:"A DICOM file (half, badlen, garbage, hugepdu, hugepdv)."`
 	Sockets int           `default:"1000" help:"Idle sockets (loris)."`
 	MB      int           `name:"mb" default:"256" help:"Megabytes to push (huge…)."`
@@ -38,6 +40,7 @@ func (c *chaosCommand) Run() error {
 		"hugepdu":   func(out map[string]any) (string, error) { return c.hugeData(out, 0xfffffff0) },
 		"hugepdv":   func(out map[string]any) (string, error) { return c.hugeData(out, 1024) },
 		"loris":     c.loris,
+		"flood":     c.flood,
 		"half":      c.half,
 		"badlen":    func(map[string]any) (string, error) { return c.damaged(cut) },
 		"garbage":   func(map[string]any) (string, error) { return c.damaged(garbage) },
@@ -145,6 +148,43 @@ func (c *chaosCommand) loris(out map[string]any) (string, error) {
 		}
 	}
 	out["closed_by_server"] = closed
+	return answer, err
+}
+
+// floodTime is how long flood goes on.
+const floodTime = 3 * time.Second
+
+// flood connects and cuts the connection as fast as it can, from several
+// goroutines; proper associations have to go through beside it.
+func (c *chaosCommand) flood(out map[string]any) (string, error) {
+	end := time.Now().Add(floodTime)
+	var opened, refused atomic.Int64
+	var flooding sync.WaitGroup
+	for range 8 {
+		flooding.Go(func() {
+			for time.Now().Before(end) {
+				connection, err := net.DialTimeout("tcp", c.Addr, time.Second)
+				if err != nil {
+					refused.Add(1)
+					continue
+				}
+				opened.Add(1)
+				_ = connection.(*net.TCPConn).SetLinger(0) // cut, so that its port can be used again at once
+				connection.Close()
+			}
+		})
+	}
+	var slowest time.Duration
+	answer, err := "", error(nil)
+	echoes := 0
+	for ; time.Now().Before(end) && err == nil; echoes++ {
+		start := time.Now()
+		answer, err = c.echo(c.Called)
+		slowest = max(slowest, time.Since(start))
+	}
+	flooding.Wait()
+	out["connects_s"], out["refused"] = float64(opened.Load())/floodTime.Seconds(), refused.Load()
+	out["echoes"], out["slowest_echo_s"] = echoes, slowest.Seconds()
 	return answer, err
 }
 

@@ -49,7 +49,8 @@ type tally struct {
 
 	mu        sync.Mutex
 	latencies []time.Duration
-	last      time.Duration // from the start to the last answer
+	firsts    []time.Duration // of each association, from its connection to its first answer
+	last      time.Duration   // from the start to the last answer
 	ok        int
 	bytes     int64
 	errors    map[string]int
@@ -72,6 +73,13 @@ func (t *tally) answered(sent time.Time, n int) {
 	t.bytes += int64(n)
 }
 
+// began records the first answer of an association that was begun at start.
+func (t *tally) began(start time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.firsts = append(t.firsts, time.Since(start))
+}
+
 // failed records a request without a good answer.
 func (t *tally) failed(err error) {
 	t.mu.Lock()
@@ -85,9 +93,11 @@ func (t *tally) failed(err error) {
 // result returns the run's figures; unit names the rate, such as obj_s.
 func (t *tally) result(sent int, unit string) map[string]any {
 	slices.Sort(t.latencies)
+	slices.Sort(t.firsts)
 	r := map[string]any{"sent": sent, "ok": t.ok, "errors": t.errors, "wall_s": t.last.Seconds(),
 		"mbytes": float64(t.bytes) / 1e6, "sender_cpu_s": cpuSeconds() - t.cpu,
-		"p50_ms": percentile(t.latencies, 0.5), "p99_ms": percentile(t.latencies, 0.99), "max_ms": percentile(t.latencies, 1)}
+		"p50_ms": percentile(t.latencies, 0.5), "p99_ms": percentile(t.latencies, 0.99), "max_ms": percentile(t.latencies, 1),
+		"first_ms": percentile(t.firsts, 0.5)}
 	if t.last > 0 {
 		r[unit] = float64(t.ok) / t.last.Seconds()
 		r["mb_s"] = float64(t.bytes) / 1e6 / t.last.Seconds()

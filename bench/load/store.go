@@ -108,14 +108,20 @@ func (c *storeCommand) load() ([]*object, error) {
 // and the association goes on.
 func (c *storeCommand) send(objects []*object, next *atomic.Int64, t *tally, acked io.Writer) error {
 	ctx := context.Background()
+	began := time.Now()
 	client := ae.Client{Calling: c.Calling, Called: c.Called, Address: c.Addr, Timeout: c.Timeout}
 	association, err := client.Dial(ctx, contexts(objects))
 	if err != nil {
 		return fmt.Errorf("associate: %w", err)
 	}
+	first := true
 	for i := next.Add(1) - 1; i < int64(len(objects)); i = next.Add(1) - 1 {
 		sent := time.Now()
 		err := association.Store(ctx, objects[i].request())
+		if first {
+			first = false
+			t.began(began)
+		}
 		var status *ae.StatusError
 		switch {
 		case err == nil:

@@ -89,11 +89,12 @@ func TestReadInAnyPieces(t *testing.T) {
 			if max < 1000 {
 				o = synthetic(9000)
 			}
-			var got []byte
+			got := make(chan []byte, 1)
 			s := newServer(nil)
 			s.MaxPDU, s.TLSConfig = max, security
-			s.Store = func(_ context.Context, rq *StoreRequest) (err error) {
-				got, err = readPieces(rq.Data)
+			s.Store = func(_ context.Context, rq *StoreRequest) error {
+				all, err := readPieces(rq.Data)
+				got <- all
 				return err
 			}
 			c := client(start(t, s))
@@ -101,7 +102,7 @@ func TestReadInAnyPieces(t *testing.T) {
 			if err := dial(t, c, contextOf(o)).Store(t.Context(), o.request()); err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(got, o.data) {
+			if !bytes.Equal(<-got, o.data) {
 				t.Errorf("limit %d, TLS %v: other bytes came", max, security != nil)
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxWaiting bounds the connections that are not associations: 4 KiB of buffer
@@ -62,7 +64,12 @@ func (g *gate) enter(conn net.Conn) {
 	g.crowd++
 }
 
-// evict closes the oldest connection of the address with the most of them.
+// maxCandidates are looked at for one to evict.
+const maxCandidates = 64
+
+// evict closes the oldest connection of the address with the most of them, of
+// those that sent nothing if there are some: a flood of connections should not
+// cost a request that is on its way.
 func (g *gate) evict() {
 	var crowded netip.Addr
 	for a, conns := range g.waiting {
@@ -70,8 +77,27 @@ func (g *gate) evict() {
 			crowded = a
 		}
 	}
-	g.waiting[crowded][0].Close()
-	g.remove(crowded, 0)
+	conns := g.waiting[crowded]
+	i := max(0, slices.IndexFunc(conns[:min(len(conns), maxCandidates)], silent))
+	conns[i].Close()
+	g.remove(crowded, i)
+}
+
+// silent says whether a connection has nothing to be read, or is gone.
+func silent(conn net.Conn) bool {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return true
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return true
+	}
+	var n int
+	err = raw.Control(func(fd uintptr) {
+		n, _, _ = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	})
+	return err != nil || n <= 0
 }
 
 func (g *gate) remove(a netip.Addr, i int) {
@@ -82,21 +108,18 @@ func (g *gate) remove(a netip.Addr, i int) {
 	g.crowd--
 }
 
-// leave removes a connection that waited, if it is still there.
+// leave removes a connection that waited, if it is still there: it has ended,
+// or its request has come and is being answered.
 func (g *gate) leave(conn net.Conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.drop(conn)
-}
-
-func (g *gate) drop(conn net.Conn) {
 	a := addressOf(conn)
 	if i := slices.Index(g.waiting[a], conn); i >= 0 {
 		g.remove(a, i)
 	}
 }
 
-// admit makes an association of a waiting connection, or refuses it for want
+// admit makes an association of a connection that left, or refuses it for want
 // of room.
 func (g *gate) admit(s *session) bool {
 	g.mu.Lock()
@@ -107,22 +130,20 @@ func (g *gate) admit(s *session) bool {
 	if full || len(g.active) >= g.limit || g.dismissed {
 		return false
 	}
-	g.drop(s.raw)
 	g.peers[key]++
 	g.active[s] = struct{}{}
 	return true
 }
 
-// retire ends an association; its connection waits for its end.
+// retire ends an association.
 func (g *gate) retire(s *session) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	delete(g.active, s)
 	key := s.peer()
 	if g.peers[key]--; g.peers[key] == 0 {
 		delete(g.peers, key)
 	}
-	g.mu.Unlock()
-	g.enter(s.raw)
 }
 
 // dismiss closes the waiting connections and admits no more associations.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -108,6 +109,45 @@ func TestGigabyteInBoundedMemory(t *testing.T) {
 		t.Errorf("the heap grew by %d MB", growth>>20)
 	} else {
 		t.Logf("the heap grew by %d kB", growth>>10)
+	}
+}
+
+func TestGateSparesWhoHasSpoken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var g gate
+	g.init(1, 0)
+	var conns []net.Conn
+	for _, says := range []string{"\x01", "", "\x01"} {
+		peer, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer peer.Close()
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(peer, says); err != nil {
+			t.Fatal(err)
+		}
+		for says != "" && silent(conn) { // until loopback has delivered it
+			runtime.Gosched()
+		}
+		g.enter(conn)
+		conns = append(conns, conn)
+	}
+	g.evict()
+	if left := g.waiting[addressOf(conns[0])]; !slices.Equal(left, []net.Conn{conns[0], conns[2]}) {
+		t.Errorf("%d connections are left, want the two that have spoken", len(left))
+	}
+	g.evict()
+	if left := g.waiting[addressOf(conns[0])]; !slices.Equal(left, conns[2:]) {
+		t.Errorf("%d connections are left, want the newest", len(left))
 	}
 }
 

@@ -103,13 +103,17 @@ func (s *Server) serve(raw net.Conn, security *tls.Config) {
 	_, _ = l.do(Evt5, nil, nil)
 	p, err := l.next()
 	if rq, ok := p.(*pdu.AssociateRQ); ok && err == nil {
-		err = a.establish(l, rq)
+		s.gate.leave(raw)
+		if err = a.establish(l, rq); err != nil {
+			s.gate.enter(raw)
+		}
 	}
 	if err != nil {
 		a.reportRefusal(err)
 		s.ended(a.caller, err)
 		return
 	}
+	defer s.gate.enter(raw) // it waits for its end
 	defer s.gate.retire(a)
 	s.Stats.Active.Add(1)
 	defer s.Stats.Active.Add(-1)
