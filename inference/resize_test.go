@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"image"
 	"image/color"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -61,6 +62,22 @@ func TestResizeEqualsPillow(t *testing.T) {
 			if hashPixels(got) != g.SHA256 {
 				t.Errorf("%v to %v, %d channels, on any processor %v: the bytes differ from Pillow's", g.From, g.To, g.Channels, plain)
 			}
+		}
+	}
+}
+
+// Rows and columns that do not fill a block of the loops, in both directions.
+func TestResizeOnAnyProcessor(t *testing.T) {
+	defer onAnyProcessor(false)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		w, h, tw, th := 1+random.IntN(90), 1+random.IntN(90), 1+random.IntN(60), 1+random.IntN(60)
+		img := formulaPicture(w, h, 1+2*random.IntN(2))
+		onAnyProcessor(false)
+		fast := hashPixels(Resize(img, tw, th))
+		onAnyProcessor(true)
+		if plain := hashPixels(Resize(img, tw, th)); plain != fast {
+			t.Errorf("%T of %d×%d to %d×%d differs", img, w, h, tw, th)
 		}
 	}
 }
