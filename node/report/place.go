@@ -77,6 +77,8 @@ func (k *checker) onlyForeign(regions []string, d *detail) *mention {
 	for i := range d.mentions {
 		m := &d.mentions[i]
 		switch {
+		case k.foreign(regions, m) && k.onTheWay(m):
+			return nil
 		case k.foreign(regions, m):
 			if first == nil {
 				first = m
@@ -86,6 +88,11 @@ func (k *checker) onlyForeign(regions []string, d *detail) *mention {
 		}
 	}
 	return first
+}
+
+// onTheWay: an angiogram passes vessels that are not its own.
+func (k *checker) onTheWay(m *mention) bool {
+	return slices.Contains(k.exam.modalities, "XA") && slices.ContainsFunc([]string{"artery", "vein", "vena cava", "aorta"}, func(w string) bool { return strings.Contains(m.english, w) })
 }
 
 // primary: a tumour's origin is named, not an organ seen ('metastases from colon cancer').
