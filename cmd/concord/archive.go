@@ -36,6 +36,13 @@ const (
 // the node's own results are among them.
 var documents = []string{"SR", "PR", "KO", "DOC", "REG", "PLAN", "AU", "FID", "RTPLAN", "RTSTRUCT"}
 
+// queryServices are the services that an archive is asked by.
+var queryServices = []struct{ name, class string }{{"FIND", dicom.StudyRootQueryRetrieveFind}, {"MOVE", dicom.StudyRootQueryRetrieveMove}, {"GET", dicom.StudyRootQueryRetrieveGet}}
+
+// retrievable says whether a C-GET proposes a transfer syntax beside the
+// uncompressed ones.
+func retrievable(s dicom.TransferSyntax) bool { return s.Encapsulated && !s.Retired && !s.Video }
+
 // archive asks a peer what it holds (PS3.4 C, study root).
 type archive struct {
 	node    *node.Node
@@ -243,7 +250,7 @@ func storageContexts(instances []node.Reference) (list []ae.Context) {
 		list = append(list, ae.Context{SOPClass: class, SCP: true, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian, dicom.ImplicitVRLittleEndian}})
 	}
 	for _, syntax := range dicom.TransferSyntaxes() {
-		if !syntax.Encapsulated || syntax.Retired || syntax.Video {
+		if !retrievable(syntax) {
 			continue
 		}
 		for _, class := range classes {

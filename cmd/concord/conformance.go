@@ -47,8 +47,11 @@ func overview(b *strings.Builder, c *config.Config) {
 	b.WriteString("| Network service | User (SCU) | Provider (SCP) |\n|---|---|---|\n")
 	for _, s := range []struct{ name, user, provider string }{
 		{"Verification", "yes", "yes"}, {"Storage", "Structured Reports; any object by `concord send`", "yes"},
-		{"Storage Commitment Push Model", "no", "yes"}, {"Query/Retrieve", "no", "no"},
-		{"Modality Performed Procedure Step", "no", "no"}, {"Instance Availability Notification", "no", "no"},
+		{"Storage Commitment Push Model", "of Structured Reports, where a peer has `commit`", "yes"},
+		{"Study Root Query/Retrieve - FIND", "where a peer has `query`", "no"},
+		{"Study Root Query/Retrieve - MOVE", "where a peer has `retrieve: move`", "no"},
+		{"Study Root Query/Retrieve - GET", "where a peer has `retrieve: get`", "no"},
+		{"Modality Performed Procedure Step", "no", "yes"}, {"Instance Availability Notification", "no", "yes"},
 	} {
 		fmt.Fprintf(b, "| %s | %s | %s |\n", s.name, s.user, s.provider)
 	}
@@ -78,13 +81,16 @@ func networking(b *strings.Builder, c *config.Config) {
 	acceptorContexts(b, c)
 	requestorContexts(b)
 	statuses(b)
+	completeness(b, c)
 }
 
 func acceptorContexts(b *strings.Builder, c *config.Config) {
 	b.WriteString("\n### 4.3 Presentation Contexts as Acceptor\n\nOf the proposed transfer syntaxes the first that is supported is taken.\n\n" +
 		"| SOP class | UID | Role | Transfer syntaxes |\n|---|---|---|---|\n")
 	fmt.Fprintf(b, "| Verification | %s | SCP | implicit and explicit VR little endian |\n", dicom.VerificationSOPClass)
-	fmt.Fprintf(b, "| Storage Commitment Push Model | %s | SCP | implicit and explicit VR little endian |\n", dicom.StorageCommitmentPushModel)
+	for _, s := range normalizedServices {
+		fmt.Fprintf(b, "| %s | %s | %s | implicit and explicit VR little endian |\n", s.name, s.class, s.role)
+	}
 	for _, class := range dicom.StorageSOPClasses() {
 		name := class.Name
 		if class.Retired {
@@ -110,7 +116,17 @@ func requestorContexts(b *strings.Builder) {
 		fmt.Fprintf(b, "| %s | %s | SCU | explicit VR little endian |\n", dicom.SOPClassName(class), class)
 	}
 	fmt.Fprintf(b, "| Verification | %s | SCU | implicit VR little endian |\n", dicom.VerificationSOPClass)
-	fmt.Fprintf(b, "| Storage Commitment Push Model | %s | SCP, proposed by role selection, for results | implicit VR little endian |\n", dicom.StorageCommitmentPushModel)
+	fmt.Fprintf(b, "| Storage Commitment Push Model | %s | SCU for requests; SCP, proposed by role selection, for results | implicit VR little endian |\n", dicom.StorageCommitmentPushModel)
+	for _, s := range queryServices {
+		fmt.Fprintf(b, "| Study Root Query/Retrieve - %s | %s | SCU | explicit and implicit VR little endian |\n", s.name, s.class)
+	}
+	var syntaxes []string
+	for _, syntax := range dicom.TransferSyntaxes() {
+		if retrievable(syntax) {
+			syntaxes = append(syntaxes, syntax.UID)
+		}
+	}
+	fmt.Fprintf(b, "| for C-GET: the storage classes of what is missing | | SCP, proposed by role selection | explicit and implicit VR little endian; %s |\n", strings.Join(syntaxes, ", "))
 }
 
 func statuses(b *strings.Builder) {
@@ -127,6 +143,28 @@ func statuses(b *strings.Builder) {
 	fmt.Fprintf(b, "\nStorage commitment is given for instances that are on disk with the SOP class of the request, until they are removed (see 1). "+
 		"Results come as N-EVENT-REPORT on the association of the request or, when that has ended, on a new one to the peer's address. "+
 		"Failure reasons: %04XH no such instance, %04XH class and instance conflict.\n", ae.StatusNoSuchObjectInstance, ae.StatusClassInstanceConflict)
+}
+
+// completeness says what the services that tell of a study's instances do.
+func completeness(b *strings.Builder, c *config.Config) {
+	b.WriteString("\n| N-CREATE, N-SET status | When |\n|---|---|\n")
+	for _, s := range []struct {
+		status uint16
+		when   string
+	}{{ae.StatusSuccess, "on disk"}, {ae.StatusDuplicateSOPInstance, "N-CREATE of a known SOP instance"},
+		{ae.StatusMissingAttribute, "no status, or no Study Instance UID"}, {ae.StatusInvalidAttributeValue, "a step that is not created IN PROGRESS, or an unknown status"},
+		{ae.StatusNoSuchObjectInstance, "N-SET of an unknown step"}, {ae.StatusResourceLimitation, "no room on the disk, or a data set too large"},
+		{ae.StatusProcessingFailure, fmt.Sprintf("N-SET of a step that has ended (Error ID %04XH), or an internal error", stepEnded)}} {
+		fmt.Fprintf(b, "| %04XH | %s |\n", s.status, s.when)
+	}
+	fmt.Fprintf(b, "\nOf a performed procedure step the status, the Scheduled Step Attributes Sequence (study and accession number) and the Performed Series Sequence are read; "+
+		"of a notification the study and the instances that are not UNAVAILABLE. A study of which all announced instances are stored is judged at once; missing ones are waited for %v "+
+		"(`study.wait`) after it was quiet for %v (`study.quiet`).\n\n", time.Duration(c.Study.Wait), time.Duration(c.Study.Quiet))
+	b.WriteString("C-FIND is used at STUDY level (by Study Instance UID or Accession Number; Number of Study Related Instances is asked for), and where that number is not the number stored here, at SERIES and IMAGE level. " +
+		"C-MOVE, to this AE title, and C-GET are used at IMAGE level for missing instances, by lists of SOP Instance UIDs, and at STUDY level for a study that a report names and that was never sent. " +
+		"Missing instances are asked for at most three times of each peer.\n\n" +
+		"Storage commitment is requested for each Structured Report that was stored. The result is taken on the same association within " + resultWait.String() +
+		", or on any other; without one the request is repeated under a new Transaction UID. A document that is not kept is sent again.\n")
 }
 
 func securityProfiles(b *strings.Builder, c *config.Config) {

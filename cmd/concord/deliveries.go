@@ -17,7 +17,7 @@ import (
 
 type deliveriesCommand struct {
 	configFlags
-	State  string  `help:"Which to list: dead (given up), waiting, retrying or sent." default:"dead" enum:"dead,waiting,retrying,sent"`
+	State  string  `help:"Which to list: dead (given up), waiting, retrying, stored (not yet committed) or sent." default:"dead" enum:"dead,waiting,retrying,stored,sent"`
 	Resend []int64 `help:"Send these dead letters again instead of listing." placeholder:"ID"`
 	Node   string  `help:"Address of the running node's API. Default: http.listen of the configuration." placeholder:"HOST:PORT"`
 }

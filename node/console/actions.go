@@ -66,7 +66,7 @@ type caseDelivery struct {
 	Case int64 `json:"case"`
 }
 
-var deliveryStates = []node.DeliveryState{node.DeliveryDead, node.DeliveryWaiting, node.DeliveryRetrying, node.DeliverySent}
+var deliveryStates = []node.DeliveryState{node.DeliveryDead, node.DeliveryWaiting, node.DeliveryRetrying, node.DeliveryStored, node.DeliverySent}
 
 // deliveries lists those in one state, oldest first.
 func (c *Console) deliveries(r *http.Request) (any, error) {

@@ -97,7 +97,7 @@ func (d dictionary) event(line string) string {
 // english says the words of the API as a person would.
 var english = dictionary{
 	"waiting_report": "waiting for report", "waiting_images": "waiting for images", "not_judged": "not judged",
-	"not_sure": "not sure", "sr": "DICOM SR", "oru": "HL7 ORU", "dead": "given up",
+	"not_sure": "not sure", "sr": "DICOM SR", "oru": "HL7 ORU", "stored": "stored, not yet committed", "dead": "given up",
 }
 
 var chinese = dictionary{
@@ -108,7 +108,7 @@ var chinese = dictionary{
 	// verdicts, severities, opinions, deliveries
 	"yes": "支持", "no": "不支持", "maybe": "不确定", "not_judged": "未判断", "info": "提示", "warning": "警告", "critical": "严重",
 	"right": "正确", "wrong": "错误", "not_sure": "不确定", "sr": "DICOM SR", "oru": "HL7 ORU", "waiting": "等待中", "retrying": "重试中",
-	"sent": "已发送", "dead": "已放弃",
+	"stored": "已存入，待对方承诺保存", "sent": "已发送", "dead": "已放弃",
 	// sections of a report
 	"findings": "所见", "impression": "诊断意见", "history": "病史", "technique": "检查技术", "comparison": "对比", "addendum": "补充报告",
 	"recommendation": "建议",
