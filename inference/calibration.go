@@ -21,10 +21,13 @@ const CalibrationName = "calibration.yaml"
 // probability reaches its threshold, otherwise maybe.
 type Calibration struct {
 	Temperature float64            `yaml:"temperature"`
-	Thresholds  map[string]float64 `yaml:"thresholds"` // for yes and no
+	Thresholds  map[string]float64 `yaml:"thresholds"` // for yes and no: 0 to 1, or Never
 	// Modalities hold what differs for pictures of one modality (DICOM 0008,0060, like CT); each is whole.
 	Modalities map[string]Calibration `yaml:"modalities,omitempty"`
 }
+
+// Never is the threshold of a verdict that is not to be given.
+const Never = 2
 
 // CalibrationFile is the calibration of one pack as it was fitted to a site's cases.
 type CalibrationFile struct {
@@ -58,8 +61,8 @@ func (c Calibration) checkOne(name string) error {
 		return fmt.Errorf("%s.temperature is %v; want above 0", name, c.Temperature)
 	}
 	for _, label := range []string{Yes, No} {
-		if t, ok := c.Thresholds[label]; !ok || !(t >= 0 && t <= 1) {
-			return fmt.Errorf("%s.thresholds.%s must be given, 0 to 1", name, label)
+		if t, ok := c.Thresholds[label]; !ok || !(t >= 0 && t <= 1) && t != Never {
+			return fmt.Errorf("%s.thresholds.%s must be given: 0 to 1, or %d for never", name, label, Never)
 		}
 	}
 	if len(c.Thresholds) != 2 {
@@ -75,6 +78,9 @@ func (c Calibration) of(modality string) Calibration {
 	}
 	return c
 }
+
+// CalibrationOf is the calibration that the model uses for pictures of a modality.
+func (m *Model) CalibrationOf(modality string) Calibration { return m.calibration.of(modality) }
 
 // readCalibration reads the pack's own calibration file over the manifest's calibration.
 func (m *Model) readCalibration() error {

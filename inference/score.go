@@ -33,6 +33,7 @@ type Score struct {
 	Label         string
 	Confidence    float64    // the largest probability
 	Probabilities [3]float64 // no, yes, maybe
+	Held          bool       // agreeing would say more than the pack can see: maybe, however sure it is
 	Reason        string     // in the statement's language
 }
 
@@ -220,13 +221,14 @@ func verdict(p [3]float64, thresholds map[string]float64, from prompt) Score {
 	}
 	best := slices.Index(p[:], slices.Max(p[:]))
 	score := Score{Label: [3]string{No, Yes, Maybe}[best], Confidence: p[best], Probabilities: p, Reason: from.reason}
+	score.Held = from.open != "" && score.Label != Maybe && (score.Label == No) == from.negated // only what contradicts is certain
 	switch {
 	case score.Label == Maybe:
 		score.Reason = from.say.unknown
 	case p[best] < thresholds[score.Label]:
 		score.Label = Maybe
 		score.Reason = fmt.Sprintf(from.say.unsure, 100*p[best], 100*thresholds[[3]string{No, Yes}[best]])
-	case from.open != "" && (score.Label == No) == from.negated: // only what contradicts the claim is certain
+	case score.Held:
 		score.Label = Maybe
 		score.Reason = from.open
 	}
