@@ -138,15 +138,15 @@ func (w *writer) errorCode(code int) string {
 	return w.components(strconv.Itoa(code), errorTexts[code], "HL70357")
 }
 
-// Nack answers bytes that Parse refused with AE and an ERR segment for each error. What
-// can be read of an MSH (the ends, the control ID, the character set) is used as it
-// stands, and what is added is ASCII.
+// Nack answers bytes that Parse refused with AE, or as their MSH-15 and MSH-16 ask for,
+// and an ERR segment for each error. What can be read of an MSH (the ends, the control ID,
+// the character set) is used as it stands, and what is added is ASCII.
 func Nack(raw []byte, text string, errs ...Error) []byte {
 	plain := make([]Error, len(errs))
 	for i, e := range errs {
 		plain[i] = Error{e.Code, ascii(e.Location), ascii(e.Text)}
 	}
-	return salvage(raw).Ack(AE, ascii(text), plain...)
+	return salvage(raw).Answer(AE, ascii(text), plain...)
 }
 
 func ascii(text string) string { return string(asciiSet.encode([]byte(text))) }
@@ -168,13 +168,14 @@ func salvage(raw []byte) *Message {
 // Answer gives the acknowledgement that the sender asked for in MSH-15 and MSH-16, for
 // code AA, AE or AR. Both empty is original mode. Otherwise (chapter 2.9.3) an application
 // acknowledgement is sent where MSH-16 asks for one, since it implies the accept
-// acknowledgement, else CA, CE or CR where MSH-15 does, else nothing: the empty slice.
+// acknowledgement, else CA, CE or CR where MSH-15 does, else nothing: the empty slice. A
+// sender that only says in MSH-16 that it wants none waits for the accept acknowledgement.
 func (m *Message) Answer(code AckCode, text string, errs ...Error) []byte {
 	accept, application := m.segments[0].Field(15).trimmed(), m.segments[0].Field(16).trimmed()
 	switch {
 	case accept == "" && application == "", wanted(application, code):
 		return m.Ack(code, text, errs...)
-	case wanted(accept, code):
+	case accept == "", wanted(accept, code):
 		return m.Ack("C"+code[1:], text, errs...)
 	}
 	return []byte{}

@@ -97,6 +97,7 @@ func TestAnswer(t *testing.T) {
 		"SU|NE": {CA, ""},
 		"AL|ER": {CA, AE},
 		"NE|SU": {AA, ""},
+		"|NE":   {CA, CE},
 	} {
 		m := parse(t, `MSH|^~\&|A|B|C|D|||ORU^R01|ID1|P|2.4|||`+conditions+"\r")
 		for i, code := range []AckCode{AA, AE} {
@@ -105,6 +106,10 @@ func TestAnswer(t *testing.T) {
 			if ack.Code != want[i] || (len(raw) == 0) != (want[i] == "") || raw == nil {
 				t.Errorf("%s: %s became %q, want %q", conditions, code, ack.Code, want[i])
 			}
+		}
+		refused := Nack([]byte(`MSH|^~\&|A|B|C|D|||ORU^R01|ID1|P|2.4|||`+conditions+"\r\xff"), "no")
+		if ack, _ := ParseAck(refused); ack.Code != want[1] || refused == nil {
+			t.Errorf("%s: refused by %q, want %q", conditions, ack.Code, want[1])
 		}
 	}
 }

@@ -170,6 +170,14 @@ func (n *Node) settled(ctx context.Context) error {
 	return nil
 }
 
+// view reads the index once it is settled.
+func (n *Node) view(ctx context.Context, fn func(Tx) error) error {
+	if err := n.settled(ctx); err != nil {
+		return err
+	}
+	return n.Index.View(ctx, fn)
+}
+
 // keep makes a message durable and queues it for its processing.
 func (n *Node) keep(ctx context.Context, r *received) error {
 	if err := n.backlog.enter(ctx, r); err != nil {

@@ -38,10 +38,7 @@ func (v *CaseView) MarshalJSON() ([]byte, error) {
 // Cases lists cases, newest first.
 func (n *Node) Cases(ctx context.Context, filter CaseFilter) ([]*CaseView, error) {
 	views := []*CaseView{}
-	if err := n.settled(ctx); err != nil {
-		return nil, err
-	}
-	err := n.Index.View(ctx, func(tx Tx) error {
+	err := n.view(ctx, func(tx Tx) error {
 		cases, err := tx.Cases(filter)
 		if err != nil {
 			return err
@@ -54,10 +51,7 @@ func (n *Node) Cases(ctx context.Context, filter CaseFilter) ([]*CaseView, error
 
 // Case returns one case, or nil when there is none with the ID.
 func (n *Node) Case(ctx context.Context, id int64) (view *CaseView, err error) {
-	if err := n.settled(ctx); err != nil {
-		return nil, err
-	}
-	err = n.Index.View(ctx, func(tx Tx) error {
+	err = n.view(ctx, func(tx Tx) error {
 		c, err := tx.Case(id)
 		if err != nil || c == nil {
 			return err

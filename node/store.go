@@ -92,6 +92,7 @@ type Tx interface {
 	AlertTx
 	TeachingTx
 	ClockTx
+	QuarantineTx
 }
 
 // ObjectTx indexes objects, studies and messages.

@@ -15,22 +15,20 @@ import (
 	"concord/node"
 )
 
-type deliveriesCommand struct {
+// nodeAPI is the API of a running node.
+type nodeAPI struct {
 	configFlags
+	Node string `help:"Address of the running node's API. Default: http.listen of the configuration." placeholder:"HOST:PORT"`
+}
+
+type deliveriesCommand struct {
+	nodeAPI
 	State  string  `help:"Which to list: dead (given up), waiting, retrying, stored (not yet committed) or sent." default:"dead" enum:"dead,waiting,retrying,stored,sent"`
 	Resend []int64 `help:"Send these dead letters again instead of listing." placeholder:"ID"`
-	Node   string  `help:"Address of the running node's API. Default: http.listen of the configuration." placeholder:"HOST:PORT"`
 }
 
 // Run asks the running node.
 func (d deliveriesCommand) Run(ctx context.Context) error {
-	if d.Node == "" {
-		c, err := d.load()
-		if err != nil {
-			return err
-		}
-		d.Node = c.HTTP.Listen
-	}
 	for _, id := range d.Resend {
 		if err := d.ask(ctx, http.MethodPost, "/deliveries/"+strconv.FormatInt(id, 10)+"/resend", new(node.Delivery)); err != nil {
 			return err
@@ -65,30 +63,47 @@ func (d deliveriesCommand) list(ctx context.Context) error {
 	return out.Flush()
 }
 
-// maxAPIAnswer bounds what is read of the node's answer.
-const maxAPIAnswer = 16 << 20
+// maxAPIAnswer bounds what is read of the node's answer: a message of the
+// largest size at most.
+const maxAPIAnswer = 1 << 30
 
 // ask calls the node's API and reads its JSON answer.
-func (d deliveriesCommand) ask(ctx context.Context, method, path string, to any) error {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+d.Node+"/api/v1"+path, nil)
+func (n nodeAPI) ask(ctx context.Context, method, path string, to any) error {
+	body, err := n.call(ctx, method, path)
 	if err != nil {
 		return err
 	}
+	return json.Unmarshal(body, to)
+}
+
+// call calls the node's API and gives its answer.
+func (n nodeAPI) call(ctx context.Context, method, path string) ([]byte, error) {
+	if n.Node == "" {
+		c, err := n.load()
+		if err != nil {
+			return nil, err
+		}
+		n.Node = c.HTTP.Listen
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+n.Node+"/api/v1"+path, nil)
+	if err != nil {
+		return nil, err
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("no node answers at %s; start it, or name its address with --node: %w", d.Node, err)
+		return nil, fmt.Errorf("no node answers at %s; start it, or name its address with --node: %w", n.Node, err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAPIAnswer))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if response.StatusCode != http.StatusOK {
 		var refused struct{ Error string }
 		_ = json.Unmarshal(body, &refused) // without an error in it the status says enough
-		return fmt.Errorf("the node refused: %s %s", response.Status, refused.Error)
+		return nil, fmt.Errorf("the node refused: %s %s", response.Status, refused.Error)
 	}
-	return json.Unmarshal(body, to)
+	return body, nil
 }

@@ -41,6 +41,7 @@ var cli struct {
 	Phantom     phantomCommand         `cmd:"" help:"Make synthetic studies with known truth: objects, reports in two languages, pairs for eval."`
 	Rules       rulesCommand           `cmd:"" help:"List the rules that need no model."`
 	Deliveries  deliveriesCommand      `cmd:"" help:"List results on their way or given up, and send dead letters again."`
+	Quarantine  quarantineCommand      `cmd:"" help:"List HL7 messages that cannot be read, show one, read them again."`
 	Defaults    defaultsCommand        `cmd:"" name:"config" help:"Print the default configuration with its explanation."`
 	Version     kong.VersionFlag       `help:"Print the version."`
 }

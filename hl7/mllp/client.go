@@ -143,7 +143,8 @@ func answers(ack, message []byte) bool {
 	if err != nil || answer.ControlID == "" {
 		return true
 	}
-	header, _, _ := bytes.Cut(message, []byte("\r"))
+	start := max(0, bytes.Index(message, []byte("MSH"))) // a byte order mark may stand before it
+	header, _, _ := bytes.Cut(message[start:], []byte("\r"))
 	if len(header) < 4 {
 		return true
 	}

@@ -187,3 +187,12 @@ func TestClientRefused(t *testing.T) {
 		t.Errorf("after Close: %v", err)
 	}
 }
+
+// A byte order mark before the message does not keep its answer from being known.
+func TestClientKnowsTheAnswerToAMarkedMessage(t *testing.T) {
+	client := newClient(t, start(t, &Server{Handle: accept}))
+	raw, err := client.Send(t.Context(), append([]byte("\xef\xbb\xbf"), message("M7")...))
+	if ack, bad := hl7.ParseAck(raw); err != nil || bad != nil || ack.ControlID != "M7" {
+		t.Errorf("answer %+v, %v, %v", ack, err, bad)
+	}
+}

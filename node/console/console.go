@@ -76,12 +76,15 @@ func (c *Console) routeAPI(mux *http.ServeMux) {
 		"GET /api/v1/destinations":                  c.destinations,
 		"POST /api/v1/destinations/{name}/{action}": c.switchDestination,
 		"GET /api/v1/peers":                         c.peers,
+		"GET /api/v1/quarantine":                    c.quarantine,
+		"POST /api/v1/quarantine/{id}/read":         c.readAgain,
 		"PUT /api/v1/network":                       c.replaceNetwork,
 		"POST /api/v1/check":                        c.check,
 	} {
 		mux.Handle(pattern, c.answer(answer))
 	}
 	mux.HandleFunc("GET /api/v1/feedback", c.exportFeedback)
+	mux.HandleFunc("GET /api/v1/quarantine/{id}", c.quarantined)
 	mux.HandleFunc("GET /api/v1/objects/{sop_uid}", c.object)
 	mux.HandleFunc("GET /api/v1/objects/{sop_uid}/frames/{frame}", c.frame)
 }

@@ -196,6 +196,23 @@ func testMessages(t *testing.T, index node.Index) {
 			t.Errorf("message %d: added %v, want %v", i, got, test.added)
 		}
 	}
+	worse := &node.Message{Peer: "10.0.0.2:4000", Raw: []byte("later"), Problem: "no MSH at all", ReceivedAt: day}
+	add(&node.Message{Raw: []byte("before"), Problem: "no MSH"})
+	add(worse)
+	view(t, index, func(tx node.Tx) error {
+		newest, err := tx.Quarantine(1)
+		if err != nil || len(newest) != 1 {
+			t.Fatalf("in quarantine are %+v, %v", newest, err)
+		}
+		equal(t, "newest in quarantine", newest[0], node.Quarantined{ID: newest[0].ID, Peer: worse.Peer, Problem: worse.Problem, ReceivedAt: day, Bytes: 5})
+		all, err := tx.Quarantine(10)
+		equal(t, "messages in quarantine", len(all), 2)
+		m, bad := tx.QuarantinedMessage(newest[0].ID)
+		equal(t, "message in quarantine", m, worse)
+		none, worst := tx.QuarantinedMessage(1)
+		equal(t, "message that is not", none == nil, true)
+		return errors.Join(err, bad, worst)
+	})
 }
 
 func report(accession, issuer, placer, filler string) *hl7.Report {
