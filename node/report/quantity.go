@@ -192,7 +192,7 @@ func (k *checker) counts() {
 		var other *quantity
 		agree := false
 		for i := range found {
-			if f := &found[i]; f.count > 0 && k.sameLesion(f, &q) {
+			if f := &found[i]; f.count > 0 && (k.sameLesion(f, &q) || sameOrgan(f, &q)) {
 				agree = agree || f.count == q.count
 				other = f
 			}
@@ -201,6 +201,15 @@ func (k *checker) counts() {
 			k.flag("NUM-001", q.statement, strconv.Itoa(q.count), k.name(q.lesion), strconv.Itoa(other.count))
 		}
 	}
+}
+
+// sameOrgan: the impression names by its kind what the findings describe in one organ: 强回声团, 胆囊结石.
+func sameOrgan(f, q *quantity) bool {
+	where := q.organ
+	if where == nil {
+		where = q.lesion.up
+	}
+	return f.organ != nil && where != nil && f.side == q.side && related(f.organ, where) && mayBe(f.lesion, q.lesion)
 }
 
 // single: the findings count this lesion once; several counts may add up.
