@@ -222,3 +222,36 @@ func TestSCURefusals(t *testing.T) {
 		return
 	}
 }
+
+// TestFindSCU asks a Server that is no archive: findscu is told so and leaves.
+func TestFindSCU(t *testing.T) {
+	s := newServer(&sink{})
+	s.StorageClass = func(string) bool { return false }
+	host, port, _ := net.SplitHostPort(start(t, s))
+	out, err := run(t, "findscu", "-v", "-S", "-aec", "CONCORD", "-k", "QueryRetrieveLevel=STUDY", host, port)
+	if err == nil || !strings.Contains(out, "No Acceptable Presentation Contexts") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestMoveSCU lets movescu have an archive send a study to a Server.
+func TestMoveSCU(t *testing.T) {
+	keep := &sink{}
+	s := newServer(keep)
+	s.TransferSyntax = func(uid string) bool { return uid == implicitVRLittleEndian } // as they are kept
+	a := startArchive(t, start(t, s), 3)
+	host, port, _ := net.SplitHostPort(a.address)
+	out, err := run(t, "movescu", "-S", "-aet", "MOVER", "-aec", "ARCHIVE", "-aem", "CONCORD", "-k", "QueryRetrieveLevel=STUDY",
+		"-k", "StudyInstanceUID="+a.study, host, port)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for uid, data := range a.objects {
+		if !bytes.Equal(keep.object(uid), data) {
+			t.Errorf("other bytes came of %s", uid)
+		}
+	}
+	if rq, _ := keep.last(); rq == nil || rq.MoveOriginatorAETitle != "MOVER" {
+		t.Errorf("the move originator is %+v", rq)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 )
@@ -19,6 +20,7 @@ type orthanc struct {
 	t       *testing.T
 	address string // DICOM
 	rest    string
+	stop    func() // also stops at the end of the test
 }
 
 func freeAddress(t *testing.T) string {
@@ -68,7 +70,8 @@ func startOrthanc(t *testing.T, concord string) orthanc {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	o.stop = sync.OnceFunc(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(o.stop)
 	awaitListener(t, o.rest)
 	awaitListener(t, o.address)
 	return o

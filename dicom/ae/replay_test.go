@@ -55,11 +55,15 @@ func dataSetOf(t *testing.T, pdus [][]byte) []byte {
 	return data
 }
 
-// TestReplayedRequestors plays what DCMTK's SCUs said to storescp to a Server,
+// senders are the recorded requestors whom a Server serves, with the SOP
+// instance that each sends.
+var senders = map[string]string{"echoscu": "", "storescu": "2.25.1001", "dcmsend": "2.25.1001", "dcmqrscp": "2.25.500.0", "orthanc": "2.25.500.1"}
+
+// TestReplayedRequestors plays what real SCUs said to storescp to a Server,
 // whole and a byte at a time, and wants the same kinds of PDU with the same
 // statuses as storescp answered.
 func TestReplayedRequestors(t *testing.T) {
-	for _, name := range []string{"echoscu", "storescu", "dcmsend"} {
+	for name, instance := range senders {
 		for _, bytewise := range []bool{false, true} {
 			requestor, acceptor := recorded(t, name)
 			keep := &sink{}
@@ -81,37 +85,100 @@ func TestReplayedRequestors(t *testing.T) {
 					t.Errorf("%s: PDU %d is %x, want type %d, %v", name, i, b, h.Type, err)
 				}
 			}
-			if want := dataSetOf(t, requestor); want != nil && !bytes.Equal(keep.object("2.25.1001"), want) {
-				t.Errorf("%s: got %x, want %x", name, keep.object("2.25.1001"), want)
+			if want := dataSetOf(t, requestor); instance != "" && !bytes.Equal(keep.object(instance), want) {
+				t.Errorf("%s: got %x, want %x", name, keep.object(instance), want)
 			}
 		}
 	}
 }
 
-// TestReplayedAcceptor plays what storescp answered to a Client that sends the
-// same object as storescu did.
-func TestReplayedAcceptor(t *testing.T) {
-	requestor, acceptor := recorded(t, "storescu")
-	address := listenOnce(t, func(conn net.Conn) {
-		for _, b := range acceptor {
-			conn.Read(make([]byte, 1<<16))
+// playAcceptor answers each request of a Client as a recorded acceptor did.
+func playAcceptor(t *testing.T, acceptor [][]byte) (address string) {
+	return listenOnce(t, func(conn net.Conn) {
+		for i, b := range acceptor {
+			if b[0] != pdu.TypeDataTF || acceptor[i-1][0] != pdu.TypeDataTF { // more data belong to the same answer
+				conn.Read(make([]byte, 1<<16))
+			}
 			conn.Write(b)
 		}
 	})
-	o := object{class: secondaryCapture, instance: "2.25.1001", transferSyntax: explicitVRLittleEndian, data: dataSetOf(t, requestor)}
-	a := dial(t, client(address), contextOf(o))
-	if err := a.Store(t.Context(), o.request()); err != nil {
-		t.Fatal(err)
+}
+
+// TestReplayedAcceptors plays what storescp and Orthanc answered to a Client
+// that sends the same object as was sent to them.
+func TestReplayedAcceptors(t *testing.T) {
+	for name, o := range map[string]object{
+		"storescu":   {class: secondaryCapture, instance: "2.25.1001", transferSyntax: explicitVRLittleEndian},
+		"to-orthanc": {class: secondaryCapture, instance: "2.25.500.1", transferSyntax: implicitVRLittleEndian},
+	} {
+		requestor, acceptor := recorded(t, name)
+		o.data = dataSetOf(t, requestor)
+		a := dial(t, client(playAcceptor(t, acceptor)), contextOf(o))
+		if err := a.Store(t.Context(), o.request()); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := a.Release(t.Context()); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestReplayedArchive plays what dcmqrscp answered to findscu and movescu.
+func TestReplayedArchive(t *testing.T) {
+	_, acceptor := recorded(t, "findscu")
+	a := dial(t, client(playAcceptor(t, acceptor)), propose(studyRootFind, explicitVRLittleEndian))
+	var matches [][]byte
+	q := Query{SOPClass: studyRootFind, TransferSyntax: explicitVRLittleEndian, Identifier: identifier("STUDY", "")}
+	err := a.Find(t.Context(), q, func(r io.Reader) error {
+		b, err := io.ReadAll(r)
+		matches = append(matches, b)
+		return err
+	})
+	if err != nil || len(matches) != 1 || !bytes.Contains(matches[0], []byte("2.25.500")) {
+		t.Errorf("C-FIND: %q, %v", matches, err)
 	}
 	if err := a.Release(t.Context()); err != nil {
-		t.Fatal(err)
+		t.Error(err)
+	}
+
+	_, acceptor = recorded(t, "movescu")
+	contexts := []Context{propose(studyRootFind, explicitVRLittleEndian), propose(studyRootMove, explicitVRLittleEndian)}
+	a = dial(t, client(playAcceptor(t, acceptor)), contexts...)
+	q.SOPClass = studyRootMove
+	counts, err := a.Move(t.Context(), q, "CONCORD", nil)
+	if err != nil || counts != (Suboperations{Completed: 1}) {
+		t.Errorf("C-MOVE: %+v, %v", counts, err)
+	}
+}
+
+// TestReplayedQueriesAreRefused plays what findscu and movescu said: the Server
+// accepts no context of theirs, and aborts when they go on all the same.
+func TestReplayedQueriesAreRefused(t *testing.T) {
+	for _, name := range []string{"findscu", "movescu"} {
+		requestor, _ := recorded(t, name)
+		s := newServer(&sink{})
+		s.AETitle, s.StorageClass = "", func(string) bool { return false }
+		r := connect(t, start(t, s))
+		r.Write(bytes.Join(requestor[:2], nil))
+		ac, ok := r.read().(*pdu.AssociateAC)
+		if !ok || len(ac.Contexts) == 0 {
+			t.Fatalf("%s: no A-ASSOCIATE-AC", name)
+		}
+		for _, c := range ac.Contexts {
+			if c.Result != pdu.ContextAbstractSyntaxNotSupported {
+				t.Errorf("%s: context %d has the result %d", name, c.ID, c.Result)
+			}
+		}
+		if abort, ok := r.read().(*pdu.Abort); !ok || abort.Source != pdu.AbortByProvider || abort.Reason != pdu.ReasonInvalidParameter {
+			t.Errorf("%s: got %+v instead of an abort", name, abort)
+		}
 	}
 }
 
 // FuzzAcceptor plays any bytes to a Server. It must end, and count as objects
 // just those that its handler read to the end.
 func FuzzAcceptor(f *testing.F) {
-	for _, name := range []string{"echoscu", "storescu", "dcmsend"} {
+	for _, name := range []string{"echoscu", "storescu", "dcmsend", "dcmqrscp", "orthanc", "findscu", "movescu"} {
 		requestor, _ := recorded(f, name)
 		f.Add(bytes.Join(requestor, nil))
 	}
