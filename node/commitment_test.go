@@ -191,6 +191,20 @@ func TestORUNamesTheDocumentThatIsStored(t *testing.T) {
 		}
 		inEffect(t, h.ris)
 	})
+	t.Run("of a PACS that is known to be away", func(t *testing.T) { // no later result waits for it
+		synctest.Test(t, func(t *testing.T) {
+			h := newHarness(t, nil)
+			h.pacs.fail = func(int) error { return errors.New("connection refused") }
+			h.judged()
+			time.Sleep(time.Second)
+			h.store(chest(study2, "A2"))
+			h.send(message{control: "M2", filler: "F2", study: study2, patient: "P1", status: "F", text: "Normal heart size."})
+			time.Sleep(time.Second)
+			if got := len(h.ris.all()); got != 2 {
+				t.Errorf("the RIS has %d results, want 2", got)
+			}
+		})
+	})
 	t.Run("of a PACS that hangs", func(t *testing.T) { // the RIS waits some seconds, and no more
 		synctest.Test(t, func(t *testing.T) {
 			h := newHarness(t, nil)

@@ -72,6 +72,7 @@ type Node struct {
 	pauses       pauses
 	destinations destinations
 	asked        atomic.Pointer[[]Archive]
+	away         sync.Map // names of destinations of which the last try failed
 	judgings     judgings
 	wakers       sync.Map // queue name → chan struct{} of capacity 1
 	started      atomic.Bool

@@ -85,10 +85,12 @@ func (o *outlet) opens(now time.Time) time.Time {
 	return open
 }
 
-// sendsNow says whether results may go to a destination at this time of day.
+// sendsNow says whether a result for a destination goes out soon: it is open,
+// and took or answered the last one.
 func (n *Node) sendsNow(name string) bool {
 	to, now := n.destination(name), time.Now()
-	return to != nil && !n.pauses.paused(name) && to.Window.opens(now).Equal(now)
+	_, away := n.away.Load(name)
+	return to != nil && !away && !n.pauses.paused(name) && to.Window.opens(now).Equal(now)
 }
 
 // pauses are the destinations that a person paused.

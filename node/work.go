@@ -211,7 +211,6 @@ func (n *Node) deliver(ctx context.Context, to *outlet, job *Job) error {
 	if d == nil || d.State != DeliveryWaiting && d.State != DeliveryRetrying { // asked for again while it was settled
 		return n.finish(ctx, job)
 	}
-	began := time.Now()
 	sender := n.destination(to.name)
 	if sender == nil { // removed just now
 		return &NotFoundError{"destination " + to.name}
@@ -224,6 +223,7 @@ func (n *Node) deliver(ctx context.Context, to *outlet, job *Job) error {
 	if d.State == DeliveryWaiting {
 		d.planned = d.UID
 	}
+	began := time.Now()
 	detail, sendErr := sender.Sender.Send(ctx, d)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -231,17 +231,24 @@ func (n *Node) deliver(ctx context.Context, to *outlet, job *Job) error {
 	n.Stats.Sending.Observe(time.Since(began))
 	d.At, d.Attempts, d.Detail = time.Now(), d.Attempts+1, detail
 	to.last = d.At
-	if sendErr == nil && d.Kind == SR && sender.Committer != nil {
+	if sendErr != nil {
+		return n.notTaken(ctx, job, d, sendErr)
+	}
+	n.away.Delete(to.name)
+	if d.Kind == SR && sender.Committer != nil {
 		return n.stored(ctx, job, d)
 	}
-	if sendErr == nil {
-		return n.delivered(ctx, job, d)
-	}
-	d.Detail = sendErr.Error()
-	if errors.As(sendErr, new(*RefusedError)) {
+	return n.delivered(ctx, job, d)
+}
+
+// notTaken decides what becomes of a result that its peer did not take.
+func (n *Node) notTaken(ctx context.Context, job *Job, d *Delivery, why error) error {
+	n.away.Store(d.Destination, true)
+	d.Detail = why.Error()
+	if errors.As(why, new(*RefusedError)) {
 		d.Refusals++
 	}
-	wait, again := nextTry(d.Attempts, d.Refusals, sendErr)
+	wait, again := nextTry(d.Attempts, d.Refusals, why)
 	if again {
 		return n.deliverLater(ctx, job, d, wait)
 	}
