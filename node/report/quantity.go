@@ -255,7 +255,7 @@ func (k *checker) sizes() {
 		if other == nil {
 			other = onlySized(found, &q)
 		}
-		if other != nil {
+		if other != nil && !closeTo(other.size.largest(), q.size.largest()) {
 			k.flag("SIZE-001", q.statement, q.text, k.name(q.lesion), other.text)
 		}
 	}
