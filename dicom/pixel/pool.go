@@ -25,14 +25,15 @@ type pool struct {
 	slots chan struct{} // one for each frame at work
 	idle  chan *worker
 	quiet *time.Timer // runs since the last frame
-	// The time that a frame of the given size may take.
-	deadline func(size int64) time.Duration
+	// The time that a frame of the given size may take, and that it may take of
+	// the processors.
+	deadline, processor func(size int64) time.Duration
 }
 
 var workers = newPool(runtime.NumCPU())
 
 func newPool(size int) *pool {
-	p := &pool{slots: make(chan struct{}, size), idle: make(chan *worker, size), deadline: frameTime}
+	p := &pool{slots: make(chan struct{}, size), idle: make(chan *worker, size), deadline: frameTime, processor: frameProcessor}
 	p.quiet = time.AfterFunc(keepIdle, p.end)
 	return p
 }
@@ -53,8 +54,13 @@ func (p *pool) end() {
 	}
 }
 
-// frameTime is some ten times what the slowest codec takes on a slow machine.
+// frameTime is some ten times what the slowest codec takes on a slow machine
+// that is busy, frameProcessor on one that is not.
 func frameTime(size int64) time.Duration { return 10*time.Second + time.Duration(size>>20)*time.Second }
+
+func frameProcessor(size int64) time.Duration {
+	return 2*time.Second + time.Duration(size>>20)*400*time.Millisecond
+}
 
 // frameMemory is what a worker may allocate for a frame: a Go runtime and its
 // threads, and for each sample of a byte the words and coefficients of the
@@ -192,14 +198,15 @@ func (w *worker) end() {
 func (w *worker) decode(format *codec.Format, length int) (codec.Layout, error) {
 	size := format.Size()
 	w.retired = size > retireSize || length > retireSize
-	limit := w.pool.deadline(size)
-	answer, err := w.ask(job{Format: *format, Length: length, Limit: 2 * limit}, frameMemory(size), limit)
+	limit, processor := w.pool.deadline(size), w.pool.processor(size)
+	answer, err := w.ask(job{Format: *format, Length: length, Limit: 2 * limit, Processor: processor}, frameMemory(size), limit)
 	if err != nil {
 		w.retired = true
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return codec.Layout{}, failf(Decoder, "the frame was not decoded within %v", limit)
 		}
-		return codec.Layout{}, failf(Decoder, "the decoder died of the frame, or needed more than %d MiB for it", frameMemory(size)>>20)
+		return codec.Layout{}, failf(Decoder, "the decoder died of the frame, or needed more than %d MiB or %v of a processor for it",
+			frameMemory(size)>>20, processor)
 	}
 	if answer.Code != "" {
 		return codec.Layout{}, failf(known(answer.Code), "%s", clean(answer.Reason))

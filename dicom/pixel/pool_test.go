@@ -2,6 +2,7 @@ package pixel
 
 import (
 	"bytes"
+	"compress/flate"
 	"fmt"
 	"os"
 	"strings"
@@ -113,10 +114,40 @@ func TestWorkerMemory(t *testing.T) {
 	copy(w.memory[2:], header)
 	format := codec.Format{Syntax: dicom.JPEGExtended, Rows: 8000, Columns: 8000, Samples: 1, BitsAllocated: 16}
 	limit := frameMemory(1 << 20)
-	_, err = w.ask(job{Format: format, Length: 8 << 20, Limit: time.Minute}, limit, time.Minute)
+	_, err = w.ask(job{Format: format, Length: 8 << 20, Limit: time.Minute, Processor: time.Minute}, limit, time.Minute)
 	w.retired = true
 	if err == nil {
 		t.Error("the worker outlived its memory")
+	}
+}
+
+// TestWorkerSpins: a decoder that takes too much of the processor is ended long
+// before the deadline.
+func TestWorkerSpins(t *testing.T) {
+	p := newPool(1)
+	p.deadline = func(int64) time.Duration { return time.Hour }
+	p.processor = func(int64) time.Duration { return time.Nanosecond }
+	defer p.end()
+	w, err := p.acquire()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.release()
+	format := codec.Format{Syntax: dicom.DeflatedImageFrame, Rows: 8192, Columns: 8192, Samples: 1, BitsAllocated: 8}
+	var deflated bytes.Buffer
+	writer, err := flate.NewWriter(&deflated, flate.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range format.Size() >> 20 {
+		writer.Write(make([]byte, 1<<20)) // a buffer takes all
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.decode(&format, copy(w.memory, deflated.Bytes()))
+	if codeOf(err) != Decoder || !strings.Contains(err.Error(), "1ns of a processor") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -25,7 +25,8 @@ const (
 type job struct {
 	Format codec.Format
 	Length int
-	Limit  time.Duration // after which the worker ends itself
+	// The worker ends itself after so much time, or time of its processors.
+	Limit, Processor time.Duration
 }
 
 // reply says how the samples lie in the worker's memory, or why there are none.
@@ -68,9 +69,10 @@ func work() int {
 		if err := json.Unmarshal(message[:n], &j); err != nil {
 			return 1
 		}
-		watchdog := time.AfterFunc(j.Limit, func() { os.Exit(1) })
+		done := make(chan struct{})
+		go j.watch(processorTime(), done)
 		answer, err := json.Marshal(j.do(memory))
-		watchdog.Stop()
+		close(done)
 		if err != nil || len(answer) > maxMessage {
 			return 1
 		}
@@ -78,6 +80,33 @@ func work() int {
 			return 1
 		}
 	}
+}
+
+// watch ends this process when the job takes more than it may. Time of the
+// processors tells a decoder that spins from a machine that is busy.
+func (j *job) watch(before time.Duration, done <-chan struct{}) {
+	const often = 20 * time.Millisecond
+	tick := time.NewTicker(often)
+	defer tick.Stop()
+	for start := time.Now(); ; {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+			if processorTime()-before > j.Processor || time.Since(start) > j.Limit {
+				os.Exit(1)
+			}
+		}
+	}
+}
+
+// processorTime is what this process has used so far.
+func processorTime() time.Duration {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
+		return 0
+	}
+	return time.Duration(t.Nano())
 }
 
 func (j *job) do(memory []byte) reply {

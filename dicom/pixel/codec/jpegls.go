@@ -4,11 +4,17 @@ package codec
 // #include "jpegls.h"
 import "C"
 
-import "unsafe"
+import (
+	"bytes"
+	"slices"
+	"unsafe"
+)
 
 // jpegLSMaxRatio: a run of up to 32768 samples takes a bit (ISO/IEC 14495-1
 // A.7.1.2).
 const jpegLSMaxRatio = 1 << 19
+
+var endOfImage = []byte{0xFF, markerEOI}
 
 // decodeJPEGLS reads JPEG-LS, lossless and near-lossless (ISO/IEC 14495-1;
 // PS3.5 8.2.3), by CharLS.
@@ -18,6 +24,9 @@ func decodeJPEGLS(f *Format, data, dst []byte) (Layout, error) {
 	}
 	if err := f.checkRatio(data, jpegLSMaxRatio); err != nil {
 		return Layout{}, err
+	}
+	if !bytes.HasSuffix(bytes.TrimRight(data, "\x00"), endOfImage) { // CharLS may search for it forever
+		data = slices.Concat(data, endOfImage)
 	}
 	wanted := C.charls_frame_info{width: C.uint32_t(f.Columns), height: C.uint32_t(f.Rows),
 		bits_per_sample: C.int32_t(f.BitsAllocated), component_count: C.int32_t(f.Samples)}
