@@ -12,10 +12,13 @@ mkdir -p "$results"
 "$python" bench/run_hl7.py --out "$results/hl7.jsonl"
 "$python" bench/run_failures.py --out "$results/failures.jsonl"
 "$python" bench/run_cases.py --seconds 30 --out "$results/cases.jsonl"
+"$python" bench/run_ort.py --out "$results/ort.jsonl" >"$results/ort.txt" 2>&1 || true # it says which limits were not kept
 "$python" bench/run_pixel.py --out "$results/pixel.jsonl" >"$results/pixel.txt"
 
 echo
 cat "$results/pixel.txt"
+echo
+cat "$results/ort.txt"
 echo
 echo "C-STORE; base is Orthanc, which like Concord syncs an object before it answers. storescp syncs nothing."
 "$python" bench/report.py "$results/store.jsonl" orthanc

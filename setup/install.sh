@@ -28,7 +28,7 @@ test_packages=("${demo_packages[@]}" dicom3tools libgdcm-tools libjxl-tools pyth
 
 log=.deps/setup.log
 # What Concord is measured beside: servers, and for pictures libraries; strace to count what a server syncs.
-bench_packages=("${build_packages[@]}" orthanc dcmtk python3-hl7 python3-pydicom python3-numpy strace
+bench_packages=("${build_packages[@]}" orthanc dcmtk python3-hl7 python3-pydicom python3-numpy python3-onnx strace
   g++ libdcmtk-dev libgdcm-dev libgdcm-tools)
 
 say() { echo "setup: $*" >&2; }
