@@ -87,10 +87,10 @@ func work() int {
 func (j *job) watch(before time.Duration, done <-chan struct{}) {
 	const often = 20 * time.Millisecond
 	tick := time.NewTicker(often)
-	defer tick.Stop()
 	for start := time.Now(); ; {
 		select {
 		case <-done:
+			tick.Stop()
 			return
 		case <-tick.C:
 			if processorTime()-before > j.Processor || time.Since(start) > j.Limit {
