@@ -44,11 +44,14 @@ func (d *detail) counted(i int) int {
 	return 0
 }
 
-// besides: the number counts what comes on top: 'two further lesions', 另见2枚.
+// besides: the number counts only some: 'two further lesions', 'two new lesions', 另见2枚.
 func (c *clause) besides(i int) bool {
+	if i+1 < len(c.tokens) && c.lower(i+1) == "of" {
+		return true
+	}
 	for j := max(0, i-3); j < len(c.tokens) && j < i+3; j++ {
 		switch c.lower(j) {
-		case "further", "additional", "other", "more", "another", "smaller", "satellite", "also", "另", "余", "他", "还", "再":
+		case "further", "additional", "other", "more", "another", "smaller", "satellite", "also", "new", "新", "另", "余", "他", "还", "再":
 			return true
 		}
 	}
