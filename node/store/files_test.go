@@ -42,7 +42,9 @@ func eachWay(t *testing.T, run func(t *testing.T, s *Store)) {
 // warm makes the journal ready.
 func warm(t testing.TB, f *files) {
 	t.Helper()
-	f.recent.warm()
+	for range recentSegments {
+		f.recent.lengthen()
+	}
 	if f.recent.capacity.Load() == 0 {
 		t.Skip("the disk is too full for the journal")
 	}

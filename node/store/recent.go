@@ -45,8 +45,8 @@ type recent struct {
 	naming    sync.RWMutex // read by commits from the record to the name of the file
 	unsettled atomic.Int64 // bytes of records
 	last      atomic.Uint64
+	working   atomic.Bool // on more room
 	settles   groupSync
-	settling  atomic.Bool
 	settled   uint64 // of the caller that settles
 }
 
@@ -90,7 +90,7 @@ func openRecent(dir string, f *files, log *zap.Logger) (r *recent, err error) {
 // has its name, or will not get it.
 func (r *recent) begin(size int) (end func(), ok bool) {
 	if r.capacity.Load() == 0 && r.commits.Add(1) == warmAfter {
-		r.workers.Go(r.warm)
+		r.workers.Go(r.lengthen)
 	}
 	r.naming.RLock()
 	if r.unsettled.Add(int64(size)) <= r.capacity.Load() {
@@ -101,32 +101,33 @@ func (r *recent) begin(size int) (end func(), ok bool) {
 	return nil, false
 }
 
-// end lets what is recorded be settled once half of the room is used.
+// end makes the journal longer once half of its room is used, up to
+// recentSegments, or settles what is recorded.
 func (r *recent) end() {
 	r.naming.RUnlock()
-	if r.unsettled.Load() <= r.capacity.Load()/2 || !r.settling.CompareAndSwap(false, true) {
+	if r.unsettled.Load() <= r.capacity.Load()/2 || !r.working.CompareAndSwap(false, true) {
 		return
 	}
 	r.workers.Go(func() {
-		defer r.settling.Store(false)
-		if err := r.settle(); err != nil {
+		defer r.working.Store(false)
+		if r.capacity.Load() < recentSegments*segmentUse {
+			r.lengthen()
+		} else if err := r.settle(); err != nil {
 			r.log.Error("store: cannot flush the files of objects; the journal keeps them", zap.Error(err))
 		}
 	})
 }
 
-// warm makes the segments of the journal.
-func (r *recent) warm() {
+// lengthen makes a segment of the journal.
+func (r *recent) lengthen() {
 	if r.files.free() < minFree {
 		return
 	}
-	for range recentSegments {
-		if err := r.journal.addSpare(); err != nil {
-			r.log.Warn("store: cannot make the journal of objects; each is flushed by itself", zap.Error(err))
-			return
-		}
-		r.capacity.Add(segmentUse)
+	if err := r.journal.addSpare(); err != nil {
+		r.log.Warn("store: cannot make the journal of objects longer; what does not fit is flushed by itself", zap.Error(err))
+		return
 	}
+	r.capacity.Add(segmentUse)
 }
 
 // record makes an object durable that is to be stored under a path.
