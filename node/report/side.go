@@ -1,7 +1,6 @@
 package report
 
 import (
-	"math"
 	"slices"
 	"strings"
 )
@@ -88,12 +87,12 @@ func (k *checker) sameLimb(region string) bool {
 	})
 }
 
-var accessWords = setOf("access accessed via approach puncture punctured sheath groin cannulated 穿 刺 入")
+var accessWords = setOf("access accessed via approach puncture punctured sheath groin cannulated 穿刺 入路 置管")
 
 // accesses: the statement tells where an instrument went in.
 func (c *clause) accesses() bool {
 	for i := range c.tokens {
-		if accessWords[c.lower(i)] {
+		if accessWords[c.lower(i)] || i > 0 && accessWords[c.word(i-1)+c.word(i)] {
 			return true
 		}
 	}
@@ -162,134 +161,6 @@ func (k *checker) concludes() []int {
 	}
 	return out
 }
-
-// onlyOpposite weighs every statement of the findings: what they affirm of the same organ or lesion must
-// be all on the opposite side. Where organs go by each other's names (lung and pleura, the parts of the
-// brain) the region stands for the organ, unless the very lesion is affirmed or denied of the very organ.
-func (k *checker) onlyOpposite(q *lesion, of *detail) bool {
-	var w weights
-	for i := range k.r.Statements {
-		if k.r.Statements[i].Section != "findings" {
-			continue
-		}
-		d := &k.r.details[i]
-		sized := sameSize(d, of)
-		w.unplaced = w.unplaced || d.unread(q.side)
-		for j := range d.lesions {
-			f := &d.lesions[j]
-			if !f.denied && sized && mayBe(f.finding, q.finding) {
-				w.sized.add(f.side, q.side, d)
-			}
-			if f.side != q.side || !d.old() || of.old() {
-				w.weigh(f, q, d)
-			}
-		}
-	}
-	return w.onlyOpposite(fluid(q.region()), q.region() != "")
-}
-
-// onlyOpposite decides; fluid says that organs of the region go by each other's names.
-func (w *weights) onlyOpposite(fluid, placed bool) bool {
-	switch {
-	case w.sized.onlyOpposite(), w.named.onlyOpposite() && w.denied:
-		return true
-	case w.unplaced && !w.named.opposite, w.kin && (fluid || !w.named.opposite):
-		return false
-	case !fluid:
-		return w.same.onlyOpposite()
-	case w.same == tally{}:
-		return placed && w.region.onlyOpposite()
-	}
-	return w.same.onlyOpposite() && (w.named.opposite || w.part || !w.region.own)
-}
-
-// weights is what the findings say that bears on a lesion of the impression.
-type weights struct {
-	sized    tally // what may be that lesion and has the very size
-	named    tally // the same kind of lesion in the same place
-	same     tally // what may be that lesion
-	region   tally // anything in the region
-	denied   bool  // the lesion is denied where the impression has it
-	kin      bool  // the same kind of lesion sits elsewhere on that side
-	part     bool  // something is in the very part of an organ on the other side
-	unplaced bool  // what may be that lesion is on that side, its place unsaid
-}
-
-// unread: the statement speaks of that side in words that name no finding and nothing normal.
-func (d *detail) unread(s side) bool {
-	if len(d.lesions) > 0 || d.names("normal") || slices.Contains(d.clause.denied, true) {
-		return false
-	}
-	return slices.ContainsFunc(d.mentions, func(m mention) bool { return m.kind == "side" && m.side == s })
-}
-
-// sharesSides: the statement names both sides and fewer findings than sides, so one of them is on both:
-// 'fractures of the right body and the left condyle'.
-func (d *detail) sharesSides() bool {
-	sides, findings := 0, 0
-	for i := range d.mentions {
-		switch m := &d.mentions[i]; {
-		case m.kind == "finding":
-			findings++
-		case m.side == sideLeft || m.side == sideRight:
-			sides |= int(m.side)
-		}
-	}
-	return sides == int(sideLeft|sideRight) && findings < 2
-}
-
-// sameSize: two statements each give one size, and it is the same.
-func sameSize(a, b *detail) bool {
-	if len(a.measures) != 1 || len(b.measures) != 1 || a.measures[0].prior || b.measures[0].prior {
-		return false
-	}
-	x, y := a.measures[0].largest(), b.measures[0].largest()
-	return x > 0 && math.Abs(x-y) < 0.02*x
-}
-
-func (w *weights) weigh(f, q *lesion, d *detail) {
-	alike, kind := alikeLesion(f, q), related(f.finding, q.finding)
-	if d.sharesSides() && !f.denied {
-		w.same.own = w.same.own || alike || kind
-		w.named.own = w.named.own || kind
-		return
-	}
-	switch {
-	case f.denied && d.clause.colours&cuePrior != 0:
-		w.same.own = w.same.own || alike && f.side == q.side // it was there before
-	case f.denied:
-		w.denied = w.denied || alike && kind && (f.side == q.side || f.side == sideBoth)
-	case f.finding.english == "midline shift", f.finding == unnamed && (f.side == sideBoth || len(d.measures) > 0 && !d.clause.exists()):
-	case f.side == sideNone && (f.organ == nil && q.organ != nil || f.organ != nil && f.organ != q.organ && !kind):
-	case alike && !mayBe(f.finding, q.finding):
-	case alike:
-		w.same.add(f.side, q.side, d)
-		if kind {
-			w.named.add(f.side, q.side, d)
-		}
-		w.part = w.part || f.side == q.side.opposite() && f.organ != nil && f.organ == q.organ && f.organ.within != ""
-	case f.side == q.side && f.place() == nil && q.organ != nil && mayBe(f.finding, q.finding):
-		w.unplaced = true
-	case f.region() == q.region():
-		if mayBe(f.finding, q.finding) || f.side != q.side.opposite() {
-			w.region.add(f.side, q.side, d)
-		}
-		w.kin = w.kin || kind && f.side == q.side
-	}
-}
-
-// tally counts on which side something was affirmed.
-type tally struct{ own, opposite bool }
-
-func (t *tally) add(side, wanted side, d *detail) {
-	if side == wanted.opposite() {
-		t.opposite = t.opposite || !d.clause.comparesSides()
-	} else {
-		t.own = true
-	}
-}
-
-func (t tally) onlyOpposite() bool { return t.opposite && !t.own }
 
 // LAT-004: a middle lobe on the left, a lingula on the right.
 func (k *checker) impossibleSide() {
