@@ -34,6 +34,8 @@ var mayImport = map[string][]string{
 	"inference/onnx":   {"inference"},
 	"inference/kserve": {"inference", "inference/kserve/protocol"},
 	"inference/packs":  {"inference"},
+	// Figures, intervals and fits of a pack, apart from whatever answered.
+	"inference/evaluation": {},
 	// Generated from the interface of the open inference protocol.
 	"inference/kserve/protocol": {},
 	"config":                    {},

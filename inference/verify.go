@@ -24,8 +24,8 @@ type goldens struct {
 	Answers   []string `json:"answers"`   // the order of probabilities
 	Tolerance float64  `json:"tolerance"` // how far a probability may be off; absent: defaultTolerance
 
-	Images  map[string]goldenImage `json:"images"`
-	Cases   []goldenCase           `json:"cases"`
+	Images map[string]goldenImage `json:"images"`
+	Cases  []goldenCase           `json:"cases"`
 }
 
 // defaultTolerance is more than 32-bit arithmetic explains; packs that compute in 16 bits name their own.

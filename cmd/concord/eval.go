@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,31 +9,34 @@ import (
 	_ "image/jpeg" // pictures of pairs files
 	_ "image/png"
 	"io"
-	"math/rand/v2"
+	"maps"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
 
 	"concord/dicom"
 	"concord/dicom/pixel"
 	"concord/inference"
+	"concord/inference/evaluation"
 	"concord/node"
 	"concord/node/report"
 )
 
 type evalCommand struct {
 	configFlags
-	Pairs string `arg:"" help:"TSV with a header row: image, statement, label (yes, no), category (optional). Paths count from the file's folder." type:"existingfile"`
-	Pack  string `help:"Model pack to measure: builtin or a folder. Default: the configured one."`
-	JSON  bool   `help:"Print JSON."`
+	Pairs       string  `arg:"" help:"TSV with a header row: image, statement, label (yes, no); optional: category, language, modality, report. Paths count from the file's folder." type:"existingfile"`
+	Pack        string  `help:"Model pack to measure: builtin or a folder. Default: the configured one."`
+	JSON        bool    `help:"Print JSON."`
+	Markdown    string  `help:"Write the tables as Markdown, too." type:"path" placeholder:"FILE"`
+	HTML        string  `help:"Write a page with plots, too." type:"path" placeholder:"FILE"`
+	Fit         string  `help:"Fit temperature and thresholds and write them as a calibration file." type:"path" placeholder:"FILE"`
+	FalseAlerts float64 `help:"With --fit: how many of 100 reports may hold a false alert." default:"2"`
 }
 
-// pair is one row: does the picture support the statement?
-type pair struct{ image, statement, label, category string }
-
-// Run prints accuracy with the pictures and, as the control, with the pictures
-// shuffled: what stays right then came from the text alone.
+// Run measures the pack with the pictures, and as controls with pictures shuffled within each category, with a grey
+// picture, and by the words alone: what is right there, too, does not come from the pictures.
 func (e evalCommand) Run(ctx context.Context) error {
 	c, err := e.load()
 	if err != nil {
@@ -43,7 +45,7 @@ func (e evalCommand) Run(ctx context.Context) error {
 	if e.Pack != "" {
 		c.Model.Pack = e.Pack
 	}
-	pairs, err := readPairs(e.Pairs)
+	rows, err := readPairs(e.Pairs)
 	if err != nil {
 		return err
 	}
@@ -51,171 +53,209 @@ func (e evalCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	run := &evaluation{model: model, encoded: map[string]*inference.Encoded{}}
-	measured, err := run.measure(ctx, pairs)
+	defer model.Close()
+	run := &evaluator{model: model, pictures: map[string]*inference.Encoded{}}
+	result, err := run.result(ctx, rows)
 	if err != nil {
 		return err
 	}
-	control, err := run.measure(ctx, shuffled(pairs))
-	if err != nil {
-		return err
+	if e.Fit != "" {
+		if result.Fitted, err = evaluation.Fit(run.answered, e.FalseAlerts); err == nil {
+			err = writeTo(e.Fit, func(w io.Writer) error { return writeCalibration(w, model, result.Fitted, e.FalseAlerts) })
+		}
+		if err != nil {
+			return err
+		}
 	}
-	result := evalResult{Pack: model.Name() + " " + model.Digest(), Pairs: len(pairs), Pictures: measured, Shuffled: control}
+	return e.write(result)
+}
+
+// write prints the result and writes the files that were asked for.
+func (e evalCommand) write(r *evaluation.Result) error {
+	var err error
+	if e.Markdown != "" {
+		err = writeTo(e.Markdown, r.Markdown)
+	}
+	if e.HTML != "" {
+		err = errors.Join(err, writeTo(e.HTML, r.HTML))
+	}
 	if e.JSON {
 		encoder := json.NewEncoder(os.Stdout)
 		encoder.SetIndent("", "  ")
-		return encoder.Encode(result)
+		return errors.Join(err, encoder.Encode(r))
 	}
-	result.print()
-	return nil
+	return errors.Join(err, r.Text(os.Stdout))
 }
 
-func readPairs(path string) ([]pair, error) {
-	f, err := os.Open(path)
+func writeTo(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(f), f.Close())
+}
+
+// evaluator asks the pack; it keeps the pictures it has encoded.
+type evaluator struct {
+	model    *inference.Model
+	pictures map[string]*inference.Encoded
+	answered []evaluation.Row // with the pictures as they are
+}
+
+func (e *evaluator) result(ctx context.Context, rows []evaluation.Row) (*evaluation.Result, error) {
+	var err error
+	if e.answered, err = e.ask(ctx, rows); err != nil {
+		return nil, err
+	}
+	shuffled, err := e.ask(ctx, evaluation.Shuffle(e.answered))
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	rows := csv.NewReader(f)
-	rows.Comma, rows.LazyQuotes, rows.FieldsPerRecord = '\t', true, -1
-	header, err := rows.Read()
+	if e.pictures[grey], err = e.model.EncodeImage(ctx, greyPicture()); err != nil {
+		return nil, err
+	}
+	blank := slices.Clone(e.answered)
+	for i := range blank {
+		blank[i].Picture = grey
+	}
+	if blank, err = e.ask(ctx, blank); err != nil {
+		return nil, err
+	}
+	for i := range blank { // the bootstrap draws the pictures that the rows came with
+		blank[i].Picture, shuffled[i].Picture = e.answered[i].Picture, e.answered[i].Picture
+	}
+	return &evaluation.Result{
+		Pack: e.model.Name(), Digest: e.model.Digest(), Rows: len(rows),
+		Pictures: evaluation.Measure(e.answered), Shuffled: evaluation.Measure(shuffled), Blank: evaluation.Measure(blank),
+		TextOnly: evaluation.Measure(evaluation.TextOnly(e.answered)),
+	}, nil
+}
+
+// grey is no path; it names the picture that shows nothing.
+const grey = "\x00"
+
+func greyPicture() image.Image {
+	img := image.NewGray(image.Rect(0, 0, 384, 384))
+	for i := range img.Pix {
+		img.Pix[i] = 128
+	}
+	return img
+}
+
+// ask answers the rows anew.
+func (e *evaluator) ask(ctx context.Context, rows []evaluation.Row) ([]evaluation.Row, error) {
+	answered := slices.Clone(rows)
+	for i := range answered {
+		if err := e.answer(ctx, &answered[i]); err != nil {
+			return nil, fmt.Errorf("row %d: %w", i+1, err)
+		}
+	}
+	return answered, nil
+}
+
+// answer combines the verdicts of a row's statements: all must hold.
+func (e *evaluator) answer(ctx context.Context, row *evaluation.Row) error {
+	picture, err := e.encode(ctx, row)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return err
 	}
-	column := map[string]int{}
-	for i, name := range header {
-		column[strings.TrimSpace(name)] = i
-	}
-	for _, name := range []string{"image", "statement", "label"} {
-		if _, ok := column[name]; !ok {
-			return nil, fmt.Errorf("%s has no column %q; its header row must name image, statement and label", path, name)
-		}
-	}
-	var pairs []pair
-	for {
-		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			return pairs, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		cell := func(name string) string {
-			if i, ok := column[name]; ok && i < len(row) {
-				return strings.TrimSpace(row[i])
-			}
-			return ""
-		}
-		image := cell("image")
-		if !filepath.IsAbs(image) {
-			image = filepath.Join(filepath.Dir(path), image)
-		}
-		pairs = append(pairs, pair{image, cell("statement"), strings.ToLower(cell("label")), cell("category")})
-	}
-}
-
-// shuffled gives each pair the picture of another one, by a fixed seed.
-func shuffled(pairs []pair) []pair {
-	var images []string
-	for _, p := range pairs {
-		if !slices.Contains(images, p.image) {
-			images = append(images, p.image)
-		}
-	}
-	other := slices.Clone(images)
-	rand.New(rand.NewPCG(1, 2)).Shuffle(len(other), func(i, j int) { other[i], other[j] = other[j], other[i] })
-	swap := map[string]string{}
-	for i, image := range images {
-		swap[image] = other[i]
-	}
-	out := slices.Clone(pairs)
-	for i := range out {
-		out[i].image = swap[out[i].image]
-	}
-	return out
-}
-
-// evaluation keeps the pictures it has encoded.
-type evaluation struct {
-	model   *inference.Model
-	encoded map[string]*inference.Encoded
-}
-
-func (e *evaluation) measure(ctx context.Context, pairs []pair) (*evalFigures, error) {
-	figures := newFigures()
-	for _, p := range pairs {
-		verdict, confidence, err := e.ask(ctx, p)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", p.image, err)
-		}
-		figures.add(p, verdict, confidence)
-	}
-	figures.finish()
-	return figures, nil
-}
-
-// ask combines the verdicts of a row's statements: all must hold.
-func (e *evaluation) ask(ctx context.Context, p pair) (node.Verdict, float64, error) {
-	picture, err := e.encode(ctx, p.image)
-	if err != nil {
-		return "", 0, err
-	}
+	text := report.Read([]report.Block{{Section: "findings", Text: row.Statement}})
 	var questions []inference.Statement
-	text := report.Read([]report.Block{{Section: "findings", Text: p.statement}})
 	for i := range text.Statements {
 		if text.Statements[i].Judge {
 			questions = append(questions, node.Question(&text.Statements[i]))
 		}
 	}
+	row.Answer = evaluation.Answer{Verdict: evaluation.NotJudged}
 	if len(questions) == 0 {
-		return node.NotJudged, 0, nil
+		return nil
 	}
-	scores, err := e.model.Score(ctx, []*inference.Encoded{picture}, questions)
+	if row.Language == "" {
+		row.Language = questions[0].Language
+	}
+	start := time.Now()
+	scores, err := e.model.Score(ctx, []*inference.Encoded{picture.Of(row.Modality)}, questions)
 	if err != nil {
-		return "", 0, err
+		return err
 	}
-	verdict, confidence := node.Yes, 1.0
-	rank := []node.Verdict{node.Yes, node.NotJudged, node.Maybe, node.No}
-	for _, s := range scores[0] {
-		if v := node.Verdict(s.Label); slices.Index(rank, v) > slices.Index(rank, verdict) {
-			verdict, confidence = v, s.Confidence
-		} else if v == verdict {
-			confidence = min(confidence, s.Confidence)
-		}
-	}
-	return verdict, confidence, nil
+	row.Answer = together(scores[0])
+	row.Answer.Took = time.Since(start)
+	return nil
 }
 
-func (e *evaluation) encode(ctx context.Context, path string) (*inference.Encoded, error) {
-	if done, ok := e.encoded[path]; ok {
+// together is the answer to a conjunction: that of the statement which weighs heaviest against it.
+func together(scores []inference.Score) evaluation.Answer {
+	rank := []string{inference.Yes, inference.NotJudged, inference.Maybe, inference.No}
+	worst := slices.MaxFunc(scores, func(a, b inference.Score) int {
+		if d := slices.Index(rank, a.Label) - slices.Index(rank, b.Label); d != 0 {
+			return d
+		}
+		return int(1e6 * (b.Probabilities[1] - a.Probabilities[1]))
+	})
+	return evaluation.Answer{Verdict: worst.Label, Probabilities: worst.Probabilities, Held: worst.Held}
+}
+
+func (e *evaluator) encode(ctx context.Context, row *evaluation.Row) (*inference.Encoded, error) {
+	if done, ok := e.pictures[row.Picture]; ok {
 		return done, nil
 	}
-	img, err := openPicture(path)
+	img, modality, err := openPicture(row.Picture)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", row.Picture, err)
+	}
+	if row.Modality == "" {
+		row.Modality = modality
 	}
 	encoded, err := e.model.EncodeImage(ctx, img)
-	e.encoded[path] = encoded
+	e.pictures[row.Picture] = encoded
 	return encoded, err
 }
 
-// openPicture reads a PNG, a JPEG or the first frame of a DICOM object.
-func openPicture(path string) (image.Image, error) {
+// openPicture reads a PNG, a JPEG or the first frame of a DICOM object, whose modality it knows.
+func openPicture(path string) (img image.Image, modality string, err error) {
 	f, err := openFile(path)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer f.Close()
 	if img, _, err := image.Decode(node.NewReader(f)); err == nil {
-		return img, nil
+		return img, "", nil
 	}
 	o, err := dicom.Scan(f, f.Size())
 	if err != nil {
-		return nil, fmt.Errorf("neither PNG, JPEG nor DICOM: %w", err)
+		return nil, "", fmt.Errorf("neither PNG, JPEG nor DICOM: %w", err)
 	}
 	source, err := pixel.Open(f, f.Size(), o)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return source.Frame(1, pixel.Window{})
+	img, err = source.Frame(1, pixel.Window{})
+	return img, o.String(dicom.Modality), err
+}
+
+// writeCalibration writes what was fitted as the file that model.calibration names.
+func writeCalibration(w io.Writer, model *inference.Model, f *evaluation.Fitted, falseAlerts float64) error {
+	absolute := func(modality string, c evaluation.Calibration) inference.Calibration {
+		return inference.Calibration{
+			Temperature: c.Temperature * model.CalibrationOf(modality).Temperature,
+			Thresholds:  map[string]float64{inference.Yes: c.Yes, inference.No: c.No},
+		}
+	}
+	file := inference.CalibrationFile{Schema: inference.CalibrationSchema, Pack: model.Name(), Calibration: absolute("", f.All),
+		Fitted: map[string]any{
+			"date": time.Now().Format(time.DateOnly), "pairs": f.Before.Rows, "false_alerts_allowed_in_100_reports": falseAlerts,
+			"false_alerts_on_other_pictures": f.Alerts.Value, "calibration_error_before": f.Before.ECE, "calibration_error_after": f.After.ECE,
+		}}
+	for _, modality := range slices.Sorted(maps.Keys(f.Modalities)) {
+		if file.Modalities == nil {
+			file.Modalities = map[string]inference.Calibration{}
+		}
+		file.Modalities[modality] = absolute(modality, f.Modalities[modality])
+	}
+	text, err := yaml.Marshal(file)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
 }
