@@ -25,7 +25,8 @@ const (
 	maxMessageBatch = 1024
 	// While messages keep coming they only gather: the processor and the disk
 	// belong to those who wait for an acknowledgement. They are processed when
-	// none came for a lull, and at the latest maxLag after the oldest came.
+	// none came for a lull, and at the latest maxLag after the oldest came. One
+	// that comes after a lull is processed at once.
 	lull   = 20 * time.Millisecond
 	maxLag = time.Second
 	// messageRetry is the wait before an index that cannot be changed is tried again.
@@ -49,6 +50,8 @@ type backlog struct {
 	mu      sync.Mutex
 	waiting []*received
 	held    int           // weight of all that entered and did not leave
+	newest  time.Time     // when the newest came
+	before  time.Time     // when the one before it did
 	added   uint64        // sequence of the newest that was added
 	done    uint64        // of the newest that left
 	wanted  uint64        // up to which somebody waits for the effects
@@ -106,6 +109,7 @@ func (b *backlog) add(r *received) (wake bool) {
 	defer b.mu.Unlock()
 	b.waiting = append(b.waiting, r)
 	b.added = r.sequence
+	b.before, b.newest = b.newest, r.ReceivedAt
 	return len(b.waiting) == 1 || b.crowded()
 }
 
@@ -119,10 +123,10 @@ func (b *backlog) due(now time.Time) time.Time {
 	switch {
 	case n == 0:
 		return time.Time{}
-	case b.wanted > b.done || b.crowded():
+	case b.wanted > b.done || b.crowded() || n == 1 && b.newest.Sub(b.before) > lull:
 		return now
 	}
-	latest, due := b.waiting[0].ReceivedAt.Add(maxLag), b.waiting[n-1].ReceivedAt.Add(lull)
+	latest, due := b.waiting[0].ReceivedAt.Add(maxLag), b.newest.Add(lull)
 	if latest.Before(due) {
 		return latest
 	}

@@ -3,7 +3,9 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 )
 
 // States lists the states of a case in the order of the way through.
@@ -111,6 +113,11 @@ func (n *Node) Object(ctx context.Context, sopInstanceUID string) (*Object, Obje
 		return nil, nil, err
 	}
 	file, err := n.Objects.Open(o.Path)
+	if errors.Is(err, fs.ErrNotExist) { // retention may have removed it just now
+		if now, err := n.knownObject(ctx, sopInstanceUID); err != nil || now == nil {
+			return nil, nil, err
+		}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
