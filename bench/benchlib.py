@@ -5,7 +5,7 @@ BENCH_DATA       folder made by gen_dicom.py                      (default .deps
 BENCH_WORK       scratch folder, on a real disk                   (default .deps/bench/work)
 BENCH_PYTHON     the Python that Debian's modules belong to       (default /usr/bin/python3)
 BENCH_PYPATH     PYTHONPATH of pynetdicom, for the peer of that name
-BENCH_NODE_PATH  NODE_PATH of the npm peers                       (default .deps/bench/node_modules)
+BENCH_NODE_PATH  NODE_PATH of the npm peers                       (default .deps/node/node_modules)
 BENCH_PEER_<name>, BENCH_HL7_<name>  commands of further servers, with {port} {http} {dir} {aet}
 """
 import json
@@ -25,7 +25,7 @@ SCRATCH = ROOT / ".deps" / "bench"
 DATA = Path(os.environ.get("BENCH_DATA", SCRATCH / "data"))
 WORK = Path(os.environ.get("BENCH_WORK", SCRATCH / "work"))
 PY = os.environ.get("BENCH_PYTHON", "/usr/bin/python3")
-NODE_PATH = os.environ.get("BENCH_NODE_PATH", str(SCRATCH / "node_modules"))
+NODE_PATH = os.environ.get("BENCH_NODE_PATH", str(ROOT / ".deps/node/node_modules"))
 LOAD = ROOT / "bin" / "load"
 CONCORD = ROOT / "bin" / "concord"
 AET = "BENCH"

@@ -143,6 +143,6 @@ case "${1:-}" in
   demo) packages "${demo_packages[@]}"; onnxruntime ;;
   test) packages "${test_packages[@]}"; onnxruntime; hl7_peers ;;
   lint) packages "${build_packages[@]}"; golangci ;;
-  bench) packages "${bench_packages[@]}"; onnxruntime ;;
+  bench) packages "${bench_packages[@]}"; onnxruntime; hl7_peers ;;
   *) die "usage: setup/install.sh build|demo|test|lint|bench" ;;
 esac
