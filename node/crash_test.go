@@ -211,7 +211,7 @@ func TestDeathAtEveryUpdate(t *testing.T) {
 		"late images": {before: []step{stores(first), sends(reportOf(study1))}, states: []node.State{node.Done},
 			steps: []step{stores(late)}, want: []node.State{node.Superseded, node.Done}, srs: 2, orus: 2},
 		"withdrawn report": {before: []step{stores(first), sends(reportOf(study1))}, states: []node.State{node.Done},
-			steps: []step{sends(withdrawn)}, want: []node.State{node.Withdrawn}, srs: 1, orus: 2},
+			steps: []step{sends(withdrawn)}, want: []node.State{node.Withdrawn}, srs: 2, orus: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			begun, prepared := &peers{}, memoryDir(t)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"concord/dicom/sr"
 	"concord/hl7"
 	"concord/node"
 )
@@ -107,6 +108,14 @@ func TestWithdrawalReachesTheRIS(t *testing.T) {
 	h.wait(node.Withdrawn)
 	for range 300 {
 		if orus := h.ris.all(); len(orus) == 2 {
+			srs := h.pacs.all()
+			taken, err := sr.Decode(srs[len(srs)-1].Payload)
+			if err != nil || len(srs) != 2 || taken.Predecessor == nil || taken.Predecessor.SOPInstanceUID != srs[0].UID || len(taken.Groups) > 0 {
+				t.Errorf("the PACS has %d documents (%v), want a second one without findings that supersedes the first", len(srs), err)
+			}
+			if !bytes.Contains(orus[1].Payload, []byte(srs[1].UID)) {
+				t.Error("the second ORU does not name the document that takes the first back")
+			}
 			if !bytes.Contains(orus[1].Payload, []byte("|D\r")) && !bytes.Contains(orus[1].Payload, []byte("|D|")) {
 				t.Errorf("the second ORU does not withdraw: %q", orus[1].Payload)
 			}

@@ -108,7 +108,7 @@ func (n *Node) resultFor(d *Destination, c *Case, j *Judgement, objects []Object
 }
 
 // earlierResults are those of earlier revisions of a case, without payloads,
-// the newest revision first.
+// the newest first.
 func (n *Node) earlierResults(ctx context.Context, c *Case) (results []Delivery, err error) {
 	if c.Revision == 1 {
 		return nil, nil
@@ -127,6 +127,7 @@ func (n *Node) earlierResults(ctx context.Context, c *Case) (results []Delivery,
 			if err != nil {
 				return err
 			}
+			slices.Reverse(sent)
 			results = append(results, sent...)
 		}
 		return nil
@@ -173,7 +174,12 @@ type result struct {
 
 // pipeline identifies what came to the verdicts; another pipeline is another
 // Structured Report.
-func (r *result) pipeline() string { return r.site.Version + " " + r.c.Pack + r.variant }
+func (r *result) pipeline() string {
+	if r.withdraws {
+		return r.site.Version + " " + r.c.Pack + r.variant + " withdrawn"
+	}
+	return r.site.Version + " " + r.c.Pack + r.variant
+}
 
 func (r *result) seriesUID() string {
 	return sr.SeriesUID(r.site.Name, r.c.StudyUID, r.c.ReportKey)
@@ -248,6 +254,10 @@ func (r *result) document(predecessor *Delivery) *sr.Document {
 	if predecessor != nil {
 		d.Predecessor = &sr.Reference{SOPClassUID: classOf(predecessor), SOPInstanceUID: predecessor.UID,
 			SeriesUID: r.seriesUID(), StudyUID: r.c.StudyUID}
+	}
+	if r.withdraws {
+		d.Revision, d.Assessment, d.Summary = r.c.Revision+1, sr.Incomplete, r.words.withdrawn
+		return d
 	}
 	for i := range r.c.Statements {
 		d.Groups = append(d.Groups, r.statementGroup(&r.c.Statements[i]))

@@ -52,8 +52,9 @@ func (r *result) accession() string {
 	return report.Accession
 }
 
-// withdrawResults takes back the ORUs of a case whose report was withdrawn: the
-// same group of OBX with the status D. A Structured Report cannot be taken back.
+// withdrawResults takes back the results of a case whose report was withdrawn:
+// an ORU by the same groups of OBX with the status D, a Structured Report by one
+// without findings that supersedes it.
 func (n *Node) withdrawResults(tx Tx, c *Case, now time.Time) error {
 	sent, err := tx.CaseDeliveries(c.ID)
 	if err != nil {
@@ -75,22 +76,41 @@ func (n *Node) withdrawResults(tx Tx, c *Case, now time.Time) error {
 		return err
 	}
 	judged := &Judgement{Language: n.Judge.read(c.Report).Language}
-	for _, d := range sent {
+	named := "" // the document that messages name
+	for i := range sent {
+		d := &sent[i]
 		to := n.destination(d.Destination)
-		if d.Kind != ORU || to == nil {
+		if to == nil {
 			continue
 		}
 		r := n.resultFor(to, c, judged, objects, alertsFor(decided, d.Destination).held())
 		r.at, r.withdraws = now, true
-		withdrawal := Delivery{Destination: d.Destination, Kind: ORU, UID: r.controlID(d.Destination)}
-		if withdrawal.Payload, err = r.message(*to, r.documentUID()); err != nil {
+		named = cmp.Or(named, r.documentUID())
+		withdrawal, err := r.withdrawal(tx, to, d, named)
+		if err != nil {
 			return err
 		}
-		if err := n.queueResult(tx, c, &withdrawal, now); err != nil {
+		if err := n.queueResult(tx, c, withdrawal, now); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// withdrawal takes a result back.
+func (r *result) withdrawal(tx Tx, to *Destination, sent *Delivery, named string) (w *Delivery, err error) {
+	if to.Kind == ORU {
+		w = &Delivery{Destination: to.Name, Kind: ORU, UID: r.controlID(to.Name), Names: named}
+		w.Payload, err = r.message(*to, named)
+		return w, err
+	}
+	prior, err := tx.Delivery(sent.ID)
+	if err != nil {
+		return nil, err
+	}
+	w = &Delivery{Destination: to.Name, Kind: SR, UID: r.documentUID()}
+	w.Payload, err = sr.Encode(r.document(prior))
+	return w, err
 }
 
 // resultStatus is the destination's status, C for a revision (the receiver

@@ -20,6 +20,7 @@ type words struct {
 	image                                       string // format: position, series, instance
 	frame                                       string // format: frame number
 	notMatch                                    string // format: paragraph, images, statement
+	withdrawn                                   string // instead of the summary
 	heldBack                                    string // the verdict is not sure enough for an alert
 	badQuality, cannotDecode                    string // format: series, instance, error
 	summary                                     string // format: statements, yes, no, maybe, not judged, flags
@@ -40,6 +41,7 @@ var english = words{
 	image:        "image %d (series %d, instance %d%s)",
 	frame:        ", frame %d",
 	notMatch:     "%s does not match %s: %s",
+	withdrawn:    "The report was withdrawn; earlier results of this check no longer hold.",
 	heldBack:     "verdict held back: not sure enough for an alert here",
 	badQuality:   "picture quality (series %d, instance %d): %v",
 	cannotDecode: "cannot decode (series %d, instance %d): %v",
@@ -60,6 +62,7 @@ var chinese = words{
 	image:        "图像%d（序列%d，图像号%d%s）",
 	frame:        "，第%d帧",
 	notMatch:     "%s与%s不符：%s",
+	withdrawn:    "报告已撤回；此前的核对结果不再有效。",
 	heldBack:     "判断未发送：把握不足以在此提示",
 	badQuality:   "图像质量（序列%d，图像号%d）：%v",
 	cannotDecode: "无法解码（序列%d，图像号%d）：%v",
