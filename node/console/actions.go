@@ -54,6 +54,9 @@ func (c *Console) dismiss(r *http.Request) (any, error) {
 	if err := readJSON(r, &body); err != nil {
 		return nil, err
 	}
+	if strings.TrimSpace(body.Reason) == "" {
+		return nil, &httpError{http.StatusBadRequest, "reason is empty; say why the case needs no more work"}
+	}
 	if err := c.Node.Dismiss(r.Context(), id, strings.TrimSpace(body.Reason), c.Access.User(r)); err != nil {
 		return nil, conflict(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -71,6 +72,7 @@ func newHarness(t *testing.T, quiet time.Duration) *harness {
 	c := &console.Console{Node: h.node, Title: "CONCORD", Ready: h.node.Ready, Log: log, Peers: func() []console.Peer {
 		return []console.Peer{{Name: "pacs", AETitle: "ORTHANC", Address: "127.0.0.1:4242", SendResults: true}}
 	}}
+	c.Access = console.Access{UserHeader: "X-Remote-User", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	server := httptest.NewServer(c.Handler())
 	h.url = server.URL
 	t.Cleanup(func() { server.Close(); cancel(); <-done; s.Close() })
