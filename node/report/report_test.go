@@ -188,7 +188,8 @@ func checkSpans(t testing.TB, blocks []Block) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, s := range []string{"", "FINDINGS: No effusion.\nIMPRESSION: 1. Normal. 2. 3 mm nodule.", "【影像所见】右肺见结节，大小约2.5cm×1.2cm，未见积液；建议复查。", "1.2.3.4) (((((", "L4/5 L5-S1 T1-weighted 胸12 2024.3.5 3/5/2024", "A 45-year-old man, not a woman, with contrast", "\xff\xfe:\r\n\r\n:：", "no no not without but, and, indicating"} {
+	for _, s := range []string{"", "FINDINGS: No effusion.\nIMPRESSION: 1. Normal. 2. 3 mm nodule.", "【影像所见】右肺见结节，大小约2.5cm×1.2cm，未见积液；建议复查。", "1.2.3.4) (((((", "L4/5 L5-S1 T1-weighted 胸12 2024.3.5 3/5/2024", "A 45-year-old man, not a woman, with contrast", "\xff\xfe:\r\n\r\n:：", "no no not without but, and, indicating",
+		"RIGHT EAR: clear.\nLEFT EAR: no effusion. 左侧：见结石，右侧未见。", "Findings: 14 mm nodule, left upper lobe, not seen on the prior. L4/5椎间盘向左后突出"} {
 		f.Add(s, "findings", "M")
 	}
 	f.Fuzz(func(t *testing.T, text, section, sex string) {
@@ -212,7 +213,8 @@ func FuzzRead(f *testing.F) {
 // TestHostileText reads 64 KiB of what makes splitting and matching work hardest. It has no clock: it
 // fails by the test's own time-out.
 func TestHostileText(t *testing.T) {
-	for _, unit := range []string{"no left nodule, and right nodule is seen, ", "1. 2. 3. ", "((((", "、左肺结节，右肺结节", "FINDINGS: IMPRESSION: ", "left kidney stone. ", "A\n", ".\n\n", "no not without ", "12 x 3 cm x "} {
+	for _, unit := range []string{"no left nodule, and right nodule is seen, ", "1. 2. 3. ", "((((", "、左肺结节，右肺结节", "FINDINGS: IMPRESSION: ", "left kidney stone. ", "A\n", ".\n\n", "no not without ", "12 x 3 cm x ",
+		"but ", ",", "、", "（", "无", "RIGHT EAR: ", "右侧：", "left lung nodule\n", "非", "no left mass but right mass "} {
 		text := strings.Repeat(unit, 1<<16/len(unit))
 		blocks := []Block{{"findings", text}, {"impression", text[:1<<14]}}
 		r := Read(blocks)
