@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -26,7 +27,7 @@ import (
 
 type evalCommand struct {
 	configFlags
-	Pairs       string  `arg:"" help:"TSV with a header row: image, statement, label (yes, no); optional: category, language, modality, report. Paths count from the file's folder." type:"existingfile"`
+	Pairs       string  `arg:"" help:"TSV with a header row: image, statement, label (yes, no); optional: category, language, modality, report. Paths count from the file's folder. Or http://host:port of a node: its judged cases with feedback."`
 	Pack        string  `help:"Model pack to measure: builtin or a folder. Default: the configured one."`
 	JSON        bool    `help:"Print JSON."`
 	Markdown    string  `help:"Write the tables as Markdown, too." type:"path" placeholder:"FILE"`
@@ -45,7 +46,12 @@ func (e evalCommand) Run(ctx context.Context) error {
 	if e.Pack != "" {
 		c.Model.Pack = e.Pack
 	}
-	rows, err := readPairs(e.Pairs)
+	folder, err := os.MkdirTemp("", "concord-eval-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	rows, err := e.rows(ctx, folder)
 	if err != nil {
 		return err
 	}
@@ -68,6 +74,14 @@ func (e evalCommand) Run(ctx context.Context) error {
 		}
 	}
 	return e.write(result)
+}
+
+// rows reads the file of pairs, or the feedback of a node, whose pictures go into folder.
+func (e evalCommand) rows(ctx context.Context, folder string) ([]evaluation.Row, error) {
+	if strings.HasPrefix(e.Pairs, "http://") || strings.HasPrefix(e.Pairs, "https://") {
+		return judgedPairs(ctx, e.Pairs, folder)
+	}
+	return readPairs(e.Pairs)
 }
 
 // write prints the result and writes the files that were asked for.

@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"image"
 	"image/png"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,7 +108,7 @@ func TestPairsFilesThatAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"image\tstatement\n":                                       `no column "label"`,
+		"image\tstatement\n": `no column "label"`,
 		"image\tstatement\tlabel\n" + picture + "\tA CT.\tperhaps": "line 2: the label is neither yes nor no",
 	} {
 		path := filepath.Join(t.TempDir(), "pairs.tsv")
@@ -114,6 +117,35 @@ func TestPairsFilesThatAreRefused(t *testing.T) {
 		}
 		if _, err := readPairs(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", text, err, want)
+		}
+	}
+}
+
+// The feedback of a node, with its pictures, is a pairs file, too; names that lead elsewhere are refused.
+func TestEvalReadsANode(t *testing.T) {
+	const uid = "1.2.3"
+	table := "image\tstatement\tlabel\tcategory\tid\n" + uid + "/2.png\tUltrasound image.\tyes\tUS\t1\n"
+	served := map[string]string{"/api/v1/feedback": table, "/api/v1/objects/" + uid + "/frames/2": "picture"}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, ok := served[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		io.WriteString(w, text)
+	}))
+	defer server.Close()
+	rows, err := judgedPairs(t.Context(), server.URL+"/", t.TempDir())
+	if err != nil || len(rows) != 1 || !rows[0].Supported {
+		t.Fatalf("%+v, %v", rows, err)
+	}
+	if text, err := os.ReadFile(rows[0].Picture); err != nil || string(text) != "picture" {
+		t.Errorf("%q, %v", text, err)
+	}
+	for _, name := range []string{"../../escape.png", uid + "/x.png", "1.2.4/1.png"} {
+		served["/api/v1/feedback"] = strings.Replace(table, uid+"/2.png", name, 1)
+		if _, err := judgedPairs(t.Context(), server.URL, t.TempDir()); err == nil {
+			t.Errorf("%s was taken", name)
 		}
 	}
 }

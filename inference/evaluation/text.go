@@ -60,7 +60,7 @@ func (b bayes) answer(statement string) Answer {
 	}
 	yes := 1 / (1 + math.Exp(-odds))
 	a := Answer{Verdict: Yes, Probabilities: [3]float64{1 - yes, yes, 0}}
-	if yes < 0.5 {
+	if yes <= 0.5 {
 		a.Verdict = No
 	}
 	return a
