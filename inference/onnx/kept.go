@@ -39,16 +39,20 @@ static void *bind_output(void *binding, const char *name, const char *memory, in
 	return status;
 }
 
+struct output { void *value, *status; };
+
 // first_output takes the only output of a run.
-static void *first_output(void *binding, void **value) {
+static struct output first_output(void *binding) {
+	struct output out = {0};
 	void *allocator, **values = NULL;
 	size_t count = 0;
-	void *status = CALL(GetAllocatorWithDefaultOptions, &allocator);
-	if (status == NULL) status = CALL(GetBoundOutputValues, binding, allocator, &values, &count);
-	if (status != NULL) return status;
-	*value = count == 1 ? values[0] : NULL;
-	for (size_t i = 0; count > 1 && i < count; i++) CALL(ReleaseValue, values[i]);
-	return CALL(AllocatorFree, allocator, values);
+	out.status = CALL(GetAllocatorWithDefaultOptions, &allocator);
+	if (out.status == NULL) out.status = CALL(GetBoundOutputValues, binding, allocator, &values, &count);
+	if (out.status != NULL) return out;
+	for (size_t i = 1; i < count; i++) CALL(ReleaseValue, values[i]);
+	if (count > 0) out.value = values[0];
+	out.status = CALL(AllocatorFree, allocator, values);
+	return out;
 }
 
 // shape_of writes at most room sides and says how many there are.
@@ -177,10 +181,11 @@ func copiedOutput(binding *ort.IoBinding) (inference.Tensor, error) {
 }
 
 func keptOutput(c unsafe.Pointer) (inference.Tensor, error) {
-	k := &kept{}
-	if err := statusError(C.first_output(c, &k.value)); err != nil {
+	out := C.first_output(c)
+	if err := statusError(out.status); err != nil {
 		return inference.Tensor{}, err
 	}
+	k := &kept{out.value}
 	runtime.AddCleanup(k, func(value unsafe.Pointer) { C.release_value(value) }, k.value)
 	var shape [8]C.int64_t
 	var sides C.size_t
