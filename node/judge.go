@@ -55,6 +55,9 @@ func (j *Judge) judge(ctx context.Context, r *hl7.Report, objects []Object, urge
 	words := wordsIn(text.Language)
 	out := &Judgement{Language: text.Language, Fingerprint: text.Fingerprint(),
 		Copied: ruleFlags([]report.Finding{text.Duplicate()})[0]}
+	if j.Model != nil {
+		out.Pack = packOf(j.Model.Model())
+	}
 	for i := range text.Statements {
 		out.Statements = append(out.Statements, statementOf(r, &text.Statements[i]))
 	}
