@@ -28,11 +28,11 @@ func readHard(line string) (text string, phrases []hardPhrase, pieces []hardPiec
 		}
 		from := b.Len()
 		for i := 0; i < len(part); i++ {
-			switch {
-			case part[i] == '[':
+			switch part[i] {
+			case '[':
 				i++
 				phrases = append(phrases, hardPhrase{label: part[i], start: b.Len()})
-			case part[i] == ']':
+			case ']':
 				phrases[len(phrases)-1].end = b.Len()
 			default:
 				b.WriteByte(part[i])
