@@ -65,7 +65,7 @@ def main():
     print(f"{THREADS} threads; ms of CPU time and of wall time\n{'':28} {'Concord':>9} {'ORT':>9} {'ratio':>6}   {'Concord':>9} {'ORT':>9} {'ratio':>6}")
     results = [compare(f"encoder, batch {b}, {n} ids", WORK / "encoder.onnx", 15, {"ids": ["int64", [b, n], 24000]}, a.rounds)
                for b, n in ((1, 32), (1, 128), (8, 128))]
-    share = call([WORK / "ort", "share", a.pack, THREADS])
+    share = call([WORK / "ort", "share", a.pack, THREADS, a.rounds])
     print(f"8 statements on one picture ({a.pack}): {share['together_ms']:.0f} ms, in 8 calls {share['apart_ms']:.0f} ms, ratio {share['ratio']:.2f} (CPU {share['cpu_ratio']:.2f})")
     queue = call([WORK / "ort", "queue", "builtin", THREADS, 5])
     print(f"a case alone {queue['alone_ms']:.2f} ms, at half load {queue['half_load_ms']:.2f} ms (p95 {queue['half_load_p95_ms']:.2f}): queueing adds {queue['added_ms']:.2f} ms")

@@ -27,7 +27,7 @@ type task struct {
 	picture *prepared // nil: row is to be scored
 	row     row
 	number  int  // among the tasks of the request
-	taken   bool // by a worker
+	dropped bool // from the queue: a worker took it, or nobody wants it
 }
 
 // An outcome is the end of a task.
@@ -143,21 +143,25 @@ func (q *queue) take(now time.Time) []*task {
 	requests := map[*request]bool{}
 	for _, lane := range [][]*task{q.tasks[1], q.tasks[0]} {
 		for _, t := range lane {
-			if t.ctx.Err() == nil && len(batch) < q.rows && (len(batch) == 0 || batch[0].fits(t)) {
+			if len(batch) == q.rows {
+				break
+			}
+			if t.dropped = t.ctx.Err() != nil; !t.dropped && (len(batch) == 0 || batch[0].fits(t)) {
 				batch = append(batch, t)
 				requests[t.request] = true
 			}
 		}
 	}
-	if len(batch) > 0 && batch[0].picture == nil && len(batch) < q.rows &&
-		q.callers > len(requests) && now.Sub(batch[0].since) < gather {
-		return nil
+	gathering := len(batch) > 0 && batch[0].picture == nil && len(batch) < q.rows &&
+		q.callers > len(requests) && now.Sub(batch[0].since) < gather
+	if gathering {
+		batch = nil
 	}
 	for _, t := range batch {
-		t.taken = true
+		t.dropped = true
 	}
 	for i := range q.tasks {
-		q.tasks[i] = slices.DeleteFunc(q.tasks[i], func(t *task) bool { return t.taken || t.ctx.Err() != nil })
+		q.tasks[i] = slices.DeleteFunc(q.tasks[i], func(t *task) bool { return t.dropped })
 	}
 	return batch
 }

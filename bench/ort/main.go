@@ -1,7 +1,7 @@
 // Command ort measures Concord's way to ONNX Runtime: run_ort.py holds it against ONNX Runtime's own time.
 //
 //	ort time MODEL.onnx THREADS RUNS '{"ids": ["int64", [8, 128], 24000]}'    runs of fixed inputs, one JSON line
-//	ort share PACK THREADS                                                    eight statements on one picture
+//	ort share PACK THREADS ROUNDS                                             eight statements on one picture
 //	ort queue PACK THREADS SECONDS                                            what queueing adds at half load
 //	ort memory PACK THREADS CALLS                                             the process's memory over many calls
 package main
@@ -57,7 +57,7 @@ func run(args []string) error {
 	defer model.Close()
 	switch args[0] {
 	case "share":
-		return share(model)
+		return share(model, number)
 	case "queue":
 		return queue(model, time.Duration(number)*time.Second)
 	case "memory":

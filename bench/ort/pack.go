@@ -39,7 +39,7 @@ func statements(n int) (list []inference.Statement) {
 
 // share holds eight statements on one picture against eight calls of one statement, each with its own picture as a
 // caller without the cache has it.
-func share(m *inference.Model) error {
+func share(m *inference.Model, rounds int) error {
 	const n = 8
 	number := 0
 	ask := func(list []inference.Statement) error {
@@ -60,7 +60,6 @@ func share(m *inference.Model) error {
 		}
 		return nil
 	}
-	const rounds = 3
 	wall, cpu, err := measure(rounds, together)
 	if err != nil {
 		return err
