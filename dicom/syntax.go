@@ -72,9 +72,8 @@ func video(uid, name string) TransferSyntax {
 }
 
 // transferSyntaxes is PS3.6 Table A-1 without the retired MIME and XML
-// encodings and the real-time streams of SMPTE ST 2110 (PS3.22), which never
-// meet DIMSE. In the JPIP syntaxes the pixel data are elsewhere, so they are
-// not encapsulated.
+// encodings. In the JPIP syntaxes and the real-time streams of SMPTE ST 2110
+// (PS3.22) the pixel data are elsewhere, so they are not encapsulated.
 var transferSyntaxes = []TransferSyntax{
 	{UID: ImplicitVRLittleEndian, Name: "Implicit VR Little Endian", Implicit: true},
 	{UID: ExplicitVRLittleEndian, Name: "Explicit VR Little Endian"},
@@ -132,6 +131,9 @@ var transferSyntaxes = []TransferSyntax{
 	{UID: "1.2.840.10008.1.2.4.204", Name: "JPIP HTJ2K Referenced"},
 	{UID: "1.2.840.10008.1.2.4.205", Name: "JPIP HTJ2K Referenced Deflate", Deflated: true},
 	fragments(RLELossless, "RLE Lossless"),
+	{UID: "1.2.840.10008.1.2.7.1", Name: "SMPTE ST 2110-20 Uncompressed Progressive Active Video"},
+	{UID: "1.2.840.10008.1.2.7.2", Name: "SMPTE ST 2110-20 Uncompressed Interlaced Active Video"},
+	{UID: "1.2.840.10008.1.2.7.3", Name: "SMPTE ST 2110-30 PCM Digital Audio"},
 	fragments(DeflatedImageFrame, "Deflated Image Frame Compression"),
 	{UID: GEPrivateImplicitBigEndian, Name: "Private GE Implicit VR Big Endian Pixel Data", Implicit: true, Retired: true},
 }

@@ -280,6 +280,9 @@ func (n *Node) enqueueObject(ctx context.Context, o Object) {
 // indexObjects moves stored objects into the index, many in one transaction.
 func (n *Node) indexObjects(ctx context.Context) {
 	n.intake.init()
+	if draft, err := n.Objects.Create(); err == nil { // or the first object would wait for its folder
+		draft.Abort()
+	}
 	for {
 		batch := n.nextBatch(ctx)
 		if batch == nil {
