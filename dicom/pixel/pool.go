@@ -30,7 +30,7 @@ type pool struct {
 	deadline, processor func(size int64) time.Duration
 }
 
-var workers = newPool(runtime.NumCPU())
+var workers = newPool(runtime.GOMAXPROCS(0))
 
 func newPool(size int) *pool {
 	p := &pool{slots: make(chan struct{}, size), idle: make(chan *worker, size), deadline: frameTime, processor: frameProcessor}
