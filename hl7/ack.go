@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -232,19 +233,10 @@ func ParseAck(raw []byte) (Ack, error) {
 			ack.ErrorCode = n
 		}
 		if ack.Text == "" {
-			ack.Text = firstText(e.Field(8).trimmed(), e.Field(7).trimmed(), e.Field(3).Component(2).String())
+			ack.Text = cmp.Or(e.Field(8).trimmed(), e.Field(7).trimmed(), e.Field(3).Component(2).String())
 		}
 	}
 	return ack, nil
-}
-
-func firstText(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // leadingNumber is the number that s starts with; 0 if it does not, or is over six digits.

@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -120,7 +121,7 @@ func coded(v Value) Coded {
 
 // entity reads an EI: the identifier and its namespace, else its universal ID.
 func entity(v Value) (id, namespace string) {
-	return v.Component(1).trimmed(), firstText(v.Component(2).trimmed(), v.Component(3).trimmed())
+	return v.Component(1).trimmed(), cmp.Or(v.Component(2).trimmed(), v.Component(3).trimmed())
 }
 
 func firstEntity(values ...Value) (id, namespace string) {
@@ -199,7 +200,7 @@ func cx(v Value) ID {
 		UniversalID: authority.Subcomponent(2).trimmed(), UniversalIDType: authority.Subcomponent(3).trimmed(),
 		Type: v.Component(5).trimmed(),
 	}
-	id.Issuer = firstText(authority.Subcomponent(1).trimmed(), id.UniversalID)
+	id.Issuer = cmp.Or(authority.Subcomponent(1).trimmed(), id.UniversalID)
 	return id
 }
 
@@ -226,6 +227,9 @@ func visit(pv1 Segment) Visit {
 // person reads an XCN (ID^family^given^middle), or the same as subcomponents of a first
 // component (CNN in NDL, OBR-32).
 func person(v Value) Person {
+	if v.Empty() {
+		return Person{}
+	}
 	first := v.Component(1)
 	if sub := first.Subcomponent(2); !sub.Empty() {
 		name := []string{sub.trimmed(), first.Subcomponent(3).trimmed(), first.Subcomponent(4).trimmed()}
@@ -237,25 +241,16 @@ func person(v Value) Person {
 	return p
 }
 
-func firstPerson(people ...Person) Person {
-	for _, p := range people {
-		if p != (Person{}) {
-			return p
-		}
-	}
-	return Person{}
-}
-
 // author is the interpreter of OBR-32, else the observer of the text, else the assistant,
 // technician or transcriptionist of OBR-33, 34, 35.
 func author(g group, observer Person) Person {
 	obr := g.find("OBR", 1)
-	return firstPerson(person(obr.Field(32)), observer, person(obr.Field(33)), person(obr.Field(34)), person(obr.Field(35)))
+	return cmp.Or(person(obr.Field(32)), observer, person(obr.Field(33)), person(obr.Field(34)), person(obr.Field(35)))
 }
 
 // referring is PV1-8, else who ordered: OBR-16, ORC-12.
 func referring(g group) Person {
-	return firstPerson(person(g.find("PV1", 1).Field(8)), person(g.find("OBR", 1).Field(16)), person(g.find("ORC", 1).Field(12)))
+	return cmp.Or(person(g.find("PV1", 1).Field(8)), person(g.find("OBR", 1).Field(16)), person(g.find("ORC", 1).Field(12)))
 }
 
 // restated gives the fields 1 to last of a segment as sent, in the standard delimiters.

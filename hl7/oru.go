@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"math"
@@ -174,7 +175,7 @@ func (w *oruWriter) header(set *charset) {
 		3: w.leaf(w.SendingApplication), 4: w.leaf(w.SendingFacility),
 		5: w.leaf(w.ReceivingApplication), 6: w.leaf(w.ReceivingFacility),
 		7: FormatTime(w.Time), 9: kind, 10: w.leaf(w.ControlID),
-		11: firstText(w.leaf(w.ProcessingID), "P"), 12: w.Version, 18: set.name,
+		11: cmp.Or(w.leaf(w.ProcessingID), "P"), 12: w.Version, 18: set.name,
 	})
 }
 
@@ -189,7 +190,7 @@ func (w *oruWriter) patient() {
 	}
 	if w.Visit != (Visit{}) {
 		w.segment("PV1", fields{
-			1: "1", 2: firstText(w.leaf(w.Visit.Class), "U"), 19: w.cx(w.Visit.Number),
+			1: "1", 2: cmp.Or(w.leaf(w.Visit.Class), "U"), 19: w.cx(w.Visit.Number),
 		})
 	}
 }
@@ -221,7 +222,7 @@ func (w *oruWriter) name(dicom string) string {
 // fillerNumber is Concord's own: a receiver would replace the radiology report by a
 // message with the original one.
 func (w *oruWriter) fillerNumber() string {
-	return w.components(firstText(w.Filler, w.Accession, w.ControlID)+ownFiller, "CONCORD")
+	return w.components(cmp.Or(w.Filler, w.Accession, w.ControlID)+ownFiller, "CONCORD")
 }
 
 func (w *oruWriter) order() {
@@ -286,7 +287,7 @@ func (w *oruWriter) lines(text string) string {
 func (w *oruWriter) row(f fields) {
 	w.rows++
 	f[1] = strconv.Itoa(w.rows)
-	f[11] = firstText(f[11], w.leaf(w.Status))
+	f[11] = cmp.Or(f[11], w.leaf(w.Status))
 	if !atLeast(w.Version, "2.5") {
 		clear(f[18:])
 	}

@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -171,7 +172,7 @@ func (r *rules) results(m *Message, event string) (reports []Report) {
 		report.Patient = patient
 		text := r.read(g.own, g.number)
 		report.Blocks, report.NotChecked = text.blocks, text.notChecked
-		report.Status = firstText(statusLetter(g.find("OBR", 1).Field(25).trimmed()), text.status)
+		report.Status = cmp.Or(statusLetter(g.find("OBR", 1).Field(25).trimmed()), text.status)
 		report.Author = author(g, text.observer)
 		switch twin := sameText(reports, report); {
 		case twin >= 0:
@@ -235,8 +236,8 @@ func (r *rules) document(m *Message, event string) []Report {
 	for _, g := range orders[min(1, len(orders)):] {
 		report.Further = append(report.Further, r.order(g))
 	}
-	report.Status = firstText(documentStatus(txa, event), text.status)
-	report.Author = firstPerson(person(txa.Field(9)), author(all, text.observer), person(txa.Field(5)))
+	report.Status = cmp.Or(documentStatus(txa, event), text.status)
+	report.Author = cmp.Or(person(txa.Field(9)), author(all, text.observer), person(txa.Field(5)))
 	report.DocumentID = txa.Field(12).Component(1).trimmed()
 	report.ParentDocumentID = txa.Field(13).Component(1).trimmed()
 	report.fillFromTXA(txa)

@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -69,6 +70,20 @@ type textReader struct {
 	groupText
 	number int // of the OBR
 	open   strings.Builder
+	last   named // reports repeat it line by line
+}
+
+// named is what an OBX-3 says.
+type named struct {
+	identifier     Value
+	section, label string
+}
+
+func (t *textReader) name(identifier Value) named {
+	if identifier != t.last.identifier {
+		t.last = named{identifier, t.section(identifier), cmp.Or(identifier.Component(2).trimmed(), identifier.Component(1).trimmed())}
+	}
+	return t.last
 }
 
 // read gathers the text of a group's OBX; of its NTE if no OBX has a result. number is
@@ -93,7 +108,7 @@ func (r *rules) read(segments []Segment, number int) groupText {
 // observation reads one OBX by its type. Text that is withdrawn is not text any more.
 func (t *textReader) observation(s Segment, obx int) {
 	status := statusLetter(s.Field(11).trimmed())
-	section := t.section(s.Field(3))
+	name := t.name(s.Field(3))
 	text := ""
 	switch kind := strings.ToUpper(s.Field(2).trimmed()); kind {
 	case "TX", "FT", "ST", "":
@@ -101,18 +116,18 @@ func (t *textReader) observation(s Segment, obx int) {
 		if namesUID(s.Field(3), text) {
 			return
 		}
-		if section == SectionUnknown && isNumber(text) {
+		if name.section == SectionUnknown && isNumber(text) {
 			t.valued = true
 			return
 		}
 	case "CE", "CWE", "CNE", "CF":
-		if section == SectionUnknown { // a coded result, not a report
+		if name.section == SectionUnknown { // a coded result, not a report
 			t.valued = true
 			return
 		}
-		text = firstText(s.Field(5).Component(2).String(), s.Field(5).Component(9).String())
+		text = cmp.Or(s.Field(5).Component(2).String(), s.Field(5).Component(9).String())
 	case "ED":
-		t.encapsulated(s, obx, section, status)
+		t.encapsulated(s, obx, name, status)
 		return
 	default:
 		t.valued = t.valued || kind == "NM" || kind == "SN"
@@ -120,7 +135,7 @@ func (t *textReader) observation(s Segment, obx int) {
 	}
 	t.note(status)
 	if !withdraws(status) && status != "U" {
-		t.add(Block{OBX: obx, Section: section, Label: label(s.Field(3)), Status: status}, text)
+		t.add(Block{OBX: obx, Section: name.section, Label: name.label, Status: status}, text)
 		if t.observer == (Person{}) {
 			t.observer = person(s.Field(16))
 		}
@@ -138,10 +153,6 @@ func isNumber(text string) bool {
 }
 
 func (t *textReader) note(status string) { t.status = higherStatus(t.status, status) }
-
-func label(identifier Value) string {
-	return firstText(identifier.Component(2).trimmed(), identifier.Component(1).trimmed())
-}
 
 // lines is a text field with its repetitions and every kind of line break as lines.
 func lines(field Value) string {
@@ -263,7 +274,7 @@ const maxDocument = 4 << 20
 // encapsulated reads ED (chapter 2A): source, type, subtype, encoding, data. Plain text
 // and CDA are text; of a document in another form it says that it was not checked.
 // Pictures are no report.
-func (t *textReader) encapsulated(s Segment, obx int, section, status string) {
+func (t *textReader) encapsulated(s Segment, obx int, name named, status string) {
 	field := s.Field(5)
 	kind := strings.ToLower(field.Component(2).trimmed() + "/" + field.Component(3).trimmed())
 	if strings.HasPrefix(kind, "im/") || strings.HasPrefix(kind, "image/") || strings.HasPrefix(kind, "audio/") || strings.HasPrefix(kind, "ns/") {
@@ -289,7 +300,7 @@ func (t *textReader) encapsulated(s Segment, obx int, section, status string) {
 	if err != nil {
 		text = s.in.charset.text(data)
 	}
-	block := Block{OBX: obx, Section: section, Label: label(s.Field(3)), Status: status}
+	block := Block{OBX: obx, Section: name.section, Label: name.label, Status: status}
 	if !strings.Contains(text[:min(len(text), 1024)], "<ClinicalDocument") {
 		t.add(block, strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n"))
 		return

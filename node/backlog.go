@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"concord/hl7"
 )
 
 const (
@@ -18,7 +20,7 @@ const (
 	// message more; then the intake waits, and with it the senders.
 	maxBacklog = 64 << 20
 	// messageOverhead is about what a message takes beside its text.
-	messageOverhead = 512
+	messageOverhead = 1 << 10
 	// largeWeight is that of messages whose memory is given back at once.
 	largeWeight = 8 << 20
 	// maxMessageBatch messages are processed in one transaction.
@@ -38,6 +40,7 @@ const (
 // received is a message between its acknowledgement and its effect.
 type received struct {
 	Message
+	parsed   *hl7.Message // nil: not yet
 	sequence uint64
 	cause    error // why it cannot be read or processed
 }

@@ -43,6 +43,7 @@ func (n *Node) receiveMessage(ctx context.Context, peer string, raw []byte) (ack
 	r := &received{Message: Message{Peer: peer, Raw: raw, ReceivedAt: time.Now()}}
 	answer := hl7.Nack
 	m, unreadable := n.parse(peer, raw)
+	r.parsed = m
 	if unreadable == nil {
 		answer = func(_ []byte, text string, errs ...hl7.Error) []byte { return m.Answer(hl7.AE, text, errs...) }
 	}
@@ -56,7 +57,7 @@ func (n *Node) receiveMessage(ctx context.Context, peer string, raw []byte) (ack
 		problem := problemOf(unreadable)
 		return answer(raw, problem.Text, problem)
 	}
-	n.Log.Info("message received", zap.String("peer", peer), zap.String("control_id", m.ControlID()))
+	n.Log.Debug("message received", zap.String("peer", peer), zap.String("control_id", m.ControlID()))
 	return m.Answer(hl7.AA, "")
 }
 
@@ -120,9 +121,11 @@ type content struct {
 }
 
 func (n *Node) contentOf(r *received) (c content, err error) {
-	m, err := n.parse(r.Peer, r.Raw)
-	if err != nil {
-		return c, err
+	m := r.parsed
+	if m == nil {
+		if m, err = n.parse(r.Peer, r.Raw); err != nil {
+			return c, err
+		}
 	}
 	r.ControlID = m.ControlID()
 	if c.reports, err = hl7.Reports(m, n.Config.Mapping); err != nil {
