@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 export CGO_ENABLED := 1
-FUZZTIME ?= 10s
+FUZZTIME ?= 60s
 # The part of the bench's full data (1.2 GB) that is used.
 SCALE ?= 0.2
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)

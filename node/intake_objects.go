@@ -213,7 +213,8 @@ type indexer struct {
 	busy    map[string]bool    // SOP instances being compared and committed
 	pending map[string]*Object // committed, not indexed
 	queue   chan *Object       // at most indexBacklog × about 1 KB
-	scans   chan struct{}      // one token for each header scan under way
+	scans   map[string]int     // header scans under way, by caller
+	scanned int                // … of all callers
 }
 
 const (
@@ -227,16 +228,36 @@ func (x *indexer) init() {
 	x.once.Do(func() {
 		x.freed = sync.NewCond(&x.mu)
 		x.busy, x.pending = map[string]bool{}, map[string]*Object{}
-		x.queue, x.scans = make(chan *Object, indexBacklog), make(chan struct{}, maxScans)
+		x.queue, x.scans = make(chan *Object, indexBacklog), map[string]int{}
 	})
 }
 
 // read is readObject, for some objects at once.
 func (x *indexer) read(r io.ReaderAt, size int64, in Incoming) (*Object, error) {
-	x.init()
-	x.scans <- struct{}{}
-	defer func() { <-x.scans }()
+	x.beginScan(in.Caller)
+	defer x.endScan(in.Caller)
 	return readObject(r, size, in)
+}
+
+func (x *indexer) beginScan(caller string) {
+	x.init()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for x.scanned >= maxScans || x.scans[caller] >= callerScans {
+		x.freed.Wait()
+	}
+	x.scanned++
+	x.scans[caller]++
+}
+
+func (x *indexer) endScan(caller string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.scanned--
+	if x.scans[caller]--; x.scans[caller] == 0 {
+		delete(x.scans, caller)
+	}
+	x.freed.Broadcast()
 }
 
 func (x *indexer) lock(uid string) {
