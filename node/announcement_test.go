@@ -234,9 +234,9 @@ func TestArchiveSaysWhatIsMissing(t *testing.T) {
 		"it knows nothing":    {&stack{}, false, []string{"pacs has 0 instances", "judged"}, "[]"},
 		"it does not answer":  {&stack{fail: errors.New("connection refused")}, true, []string{"pacs does not say", "judged"}, "[]"},
 		"more, not retrieved": {&stack{holds: []int{1, 2}}, false, []string{"pacs has 2 instances", "goes on with what is here: pacs has 2 instances, 1 of them not here"}, "[]"},
-		"more, retrieved": {&stack{holds: []int{1, 2, 3}, send: func(...int) {}}, true, []string{"pacs has 3 instances", "2 instances asked of pacs, as missing: C-MOVE: 2 sent",
+		"more, retrieved": {&stack{holds: []int{1, 2, 3}, send: func(...int) {}}, true, []string{"pacs has 3 instances", "missing, so asked of pacs: 2 instances",
 			"the study is complete: pacs has 3 instances"}, "[2 3]"},
-		"more, refused": {&stack{holds: []int{1, 2}}, true, []string{"1 instance asked of pacs, as missing: refused: move destination unknown", "goes on with what is here"}, "[]"},
+		"more, refused": {&stack{holds: []int{1, 2}}, true, []string{"missing, so asked of pacs: 1 instance", "pacs was asked, and failed: refused: move destination unknown", "goes on with what is here"}, "[]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := withArchive(t, c.s, c.retrieves)
@@ -248,9 +248,13 @@ func TestArchiveSaysWhatIsMissing(t *testing.T) {
 				}
 			}
 			h.storeNumber(1)
+			h.wait(node.WaitingReport) // the index lags
 			h.send(reportOfStudy1)
 			h.wait(node.Done)
 			h.says(c.says...)
+			if c.pulled != "[]" {
+				h.says("pacs was asked, and did it: C-MOVE: 2 sent")
+			}
 			c.s.mu.Lock()
 			defer c.s.mu.Unlock()
 			if got := fmt.Sprint(c.s.pulled); got != c.pulled {
@@ -262,21 +266,35 @@ func TestArchiveSaysWhatIsMissing(t *testing.T) {
 
 // A study that a report names and that nobody forwards is retrieved, once.
 func TestStudyOfAReportIsRetrieved(t *testing.T) {
-	for name, m := range map[string]message{
-		"by study UID": reportOfStudy1,
-		"by accession": {control: "M1", filler: "F1", accession: "A1", patient: "P1", status: "F", text: "Normal heart size."},
+	byAccession := message{control: "M1", filler: "F1", accession: "A1", patient: "P1", status: "F", text: "Normal heart size."}
+	for name, c := range map[string]struct {
+		m     message
+		other bool // another study of the patient and day is here
+	}{
+		"by study UID":                 {reportOfStudy1, false},
+		"by accession":                 {byAccession, false},
+		"by accession, beside another": {byAccession, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &stack{holds: []int{1, 2}}
 			h := withArchive(t, s, true)
+			if c.other {
+				h.store(chest(study2, "A2"))
+				h.wait(node.WaitingReport)
+			}
 			s.send = func(numbers ...int) {
 				for _, n := range numbers {
 					h.storeNumber(n)
 				}
 			}
-			h.send(m)
-			h.wait(node.Done)
-			h.says("study asked of pacs: C-MOVE: 2 sent", "images arrived", "the study is complete")
+			h.send(c.m)
+			if c.other {
+				h.wait(node.WaitingReport, node.Done)
+			} else {
+				h.wait(node.Done)
+			}
+			h.says("images arrived", "the study is complete")
+			h.says("pacs was asked for the study, and did it: C-MOVE: 2 sent")
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if s.retried != 1 {

@@ -58,6 +58,15 @@ func (n *Node) archives() []Archive {
 	return nil
 }
 
+// lookFor has archives asked for the study of a report, if it does not come
+// without that.
+func (n *Node) lookFor(tx Tx, c *Case, now time.Time) error {
+	if len(n.archives()) == 0 || !c.Awaited() || c.StudyUID == "" && c.Accession == "" {
+		return nil
+	}
+	return tx.AddJob(Job{Queue: inquireQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now.Add(n.Config.Quiet)})
+}
+
 // inquire asks the archives about the study of a case: how much of it is
 // missing, or where it is at all.
 func (n *Node) inquire(ctx context.Context, job *Job) error {
@@ -75,7 +84,7 @@ func (n *Node) inquire(ctx context.Context, job *Job) error {
 		return err
 	case c != nil && c.State == Settling && study != nil:
 		return n.askWhatIsMissing(ctx, job, c, study)
-	case c != nil && c.State == WaitingImages:
+	case c != nil && c.State != Expired && c.Awaited():
 		return n.fetchStudy(ctx, job, c)
 	}
 	return n.finish(ctx, job)
@@ -174,7 +183,13 @@ func (n *Node) pull(ctx context.Context, from Archive, c *Case, a *Announcement,
 	}
 	a.Pulls++
 	a.Instances = nil // as they are
-	if err := n.Index.Update(ctx, func(tx Tx) error { return tx.PutAnnouncement(a) }); err != nil {
+	err = n.Index.Update(ctx, func(tx Tx) error {
+		if err := tx.PutAnnouncement(a); err != nil {
+			return err
+		}
+		return tx.AddEvent(c.ID, CaseEvent{At: time.Now(), Event: "missing, so asked of " + from.Name + ": " + instances(len(missing))})
+	})
+	if err != nil {
 		return false, err
 	}
 	detail, err := from.Query.Retrieve(ctx, a.StudyUIDs[0], missing)
@@ -182,9 +197,9 @@ func (n *Node) pull(ctx context.Context, from Archive, c *Case, a *Announcement,
 		return false, ctx.Err()
 	}
 	if err != nil {
-		return a.Pulls < maxPulls, n.note(ctx, c.ID, fmt.Sprintf("%s asked of %s, as missing: %v", instances(len(missing)), from.Name, err))
+		return a.Pulls < maxPulls, n.note(ctx, c.ID, from.Name+" was asked, and failed: "+err.Error())
 	}
-	return false, n.note(ctx, c.ID, fmt.Sprintf("%s asked of %s, as missing: %s", instances(len(missing)), from.Name, detail))
+	return false, n.note(ctx, c.ID, from.Name+" was asked, and did it: "+detail)
 }
 
 // inquireAgain ends an inquiry or sets the time of the next.
@@ -220,7 +235,7 @@ func (n *Node) fetchStudy(ctx context.Context, job *Job, c *Case) error {
 			return ctx.Err()
 		}
 		if err == nil {
-			if err := n.note(ctx, c.ID, "study asked of "+from.Name+": "+detail); err != nil {
+			if err := n.note(ctx, c.ID, from.Name+" was asked for the study, and did it: "+detail); err != nil {
 				return err
 			}
 			return n.inquireAgain(ctx, job, false)

@@ -155,6 +155,9 @@ func (n *Node) awaitChoice(tx Tx, c *Case, now time.Time) error {
 	if err := n.begin(tx, c, string(KeysConflict), now); err != nil {
 		return err
 	}
+	if err := n.lookFor(tx, c, now); err != nil {
+		return err
+	}
 	return n.scheduleExpiry(tx, c, now)
 }
 
@@ -264,10 +267,8 @@ func (n *Node) awaitImages(tx Tx, c *Case, now time.Time) error {
 	if err := n.begin(tx, c, "report received", now); err != nil {
 		return err
 	}
-	if len(n.archives()) > 0 && (c.StudyUID != "" || c.Accession != "") { // it may be on its way without being asked for
-		if err := tx.AddJob(Job{Queue: inquireQueue, Key: caseKey(c.ID), CaseID: c.ID, RunAt: now.Add(n.Config.Quiet)}); err != nil {
-			return err
-		}
+	if err := n.lookFor(tx, c, now); err != nil {
+		return err
 	}
 	return n.scheduleExpiry(tx, c, now)
 }
