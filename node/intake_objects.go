@@ -222,6 +222,7 @@ const (
 	indexBatch   = 1000                   // objects in one transaction
 	indexDelay   = 100 * time.Millisecond // so long one waits for others: the index then flushes seldom, and leaves the disk to the objects
 	maxScans     = 4                      // at once: a hostile header may cost 40 MiB, an honest one some 50 µs
+	callerScans  = 2                      // of these for one caller: the others never wait for it
 )
 
 func (x *indexer) init() {
