@@ -136,7 +136,7 @@ func (j *Judge) pick(s *seriesFrames, share int) []int {
 // errQuality says that a picture shows nothing that could be judged.
 type errQuality struct{ reason string }
 
-func (e *errQuality) Error() string { return "picture quality: " + e.reason }
+func (e *errQuality) Error() string { return e.reason }
 
 func (j *Judge) render(f frame, w pixel.Window) (picture, error) {
 	file, err := j.Open(f.object.Path)
