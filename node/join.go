@@ -319,8 +319,7 @@ func (n *Node) joinObjects(tx Tx, objects []Object, now time.Time) error {
 		return err
 	}
 	for _, c := range waiting {
-		adoptStudy(c, study)
-		if err := tx.PutCase(c); err != nil {
+		if err := adopt(tx, c, study, now); err != nil {
 			return err
 		}
 	}
@@ -337,6 +336,23 @@ func (n *Node) joinObjects(tx Tx, objects []Object, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// adopt gives a case that waits for its images the study that came.
+func adopt(tx Tx, c *Case, study *Study, now time.Time) error {
+	noted := false
+	if c.StudyUID != "" {
+		known, err := tx.Announcements(c.StudyUID, c.Accession)
+		if err != nil {
+			return err
+		}
+		noted = len(known) > 0
+	}
+	adoptStudy(c, study)
+	if err := tx.PutCase(c); err != nil || noted {
+		return err
+	}
+	return noteAnnounced(tx, c, now)
 }
 
 // sumUp adds the objects to their study's summary.

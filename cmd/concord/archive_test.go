@@ -117,7 +117,7 @@ func slice(number int) (instance string, dataSet []byte) {
 // fill stores slices at a peer.
 func fill(t *testing.T, address string, numbers ...int) {
 	t.Helper()
-	a, err := (&ae.Client{Calling: "CT1", Called: "PACS", Address: address, Timeout: 10 * time.Second}).Dial(t.Context(),
+	a, err := (&ae.Client{Calling: "CT1", Called: "PACS", Address: address, Timeout: time.Minute}).Dial(t.Context(),
 		[]ae.Context{{SOPClass: dicom.CTImageStorage, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}}})
 	if err != nil {
 		t.Fatal(err)
