@@ -215,7 +215,8 @@ type Study struct {
 
 // Retention says how long images and reports are kept.
 type Retention struct {
-	Keep          Duration `yaml:"keep"`           // after the case is finished
+	Keep          Duration `yaml:"keep"`           // of images and messages, after the case is finished
+	Records       Duration `yaml:"records"`        // of texts, verdicts, results and timelines
 	HighWatermark Percent  `yaml:"high_watermark"` // used share of the disk from which on they go early
 }
 

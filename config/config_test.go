@@ -23,7 +23,7 @@ func contract() *Config {
 		Report:          Report{Rules: Rules{Off: []string{}, Severity: map[string]string{}}},
 		Model:           Model{Pack: PackBuiltin, Engine: EngineONNX, Device: "cpu", Options: map[string]string{}, Servers: []string{}, Deadline: Duration(5 * time.Minute), MaxImages: 8},
 		Study:           Study{Quiet: Duration(time.Minute), Wait: Duration(10 * time.Minute), Expire: Duration(72 * time.Hour)},
-		Retention:       Retention{Keep: Duration(72 * time.Hour), HighWatermark: 90},
+		Retention:       Retention{Keep: Duration(72 * time.Hour), Records: Duration(87600 * time.Hour), HighWatermark: 90},
 		Audit:           Audit{Transport: AuditTLS, Spool: 256 << 20},
 	}
 }

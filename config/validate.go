@@ -94,6 +94,9 @@ func (c *Config) validate(o origins) error {
 	k.positive("study.wait", c.Study.Wait)
 	k.positive("study.expire", c.Study.Expire)
 	k.positive("retention.keep", c.Retention.Keep)
+	if c.Retention.Records < c.Retention.Keep {
+		k.fail("retention.records", "is shorter than retention.keep; a case is of use as long as its images are here")
+	}
 	if c.Retention.HighWatermark == 0 {
 		k.fail("retention.high_watermark", "is 0%%, which keeps nothing; write 90%%, or 100%% to use the whole disk")
 	}

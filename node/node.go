@@ -43,6 +43,7 @@ type Config struct {
 	Destinations  []Destination // until SetDestinations
 	JudgeWorkers  int           // cases judged at once; 0: one
 	Keep          time.Duration // images of a finished case stay so long; 0: until the disk is full
+	Records       time.Duration // texts and verdicts of a finished case stay so long; 0: for ever
 	HighWatermark float64       // used share of the disk from which on nothing more is taken in; 0: none
 }
 
@@ -77,6 +78,7 @@ type Node struct {
 	wakers       sync.Map // queue name → chan struct{} of capacity 1
 	started      atomic.Bool
 	full         atomic.Bool // the disk, when it was last looked at
+	records      records
 }
 
 // Stats counts what passed since the start.

@@ -87,6 +87,11 @@ func (n *Node) retain(ctx context.Context) {
 }
 
 func (n *Node) removeOld(ctx context.Context, now time.Time) error {
+	if n.Config.Records > 0 {
+		if err := n.thinCases(ctx, now); err != nil {
+			return err
+		}
+	}
 	if n.Config.Keep > 0 {
 		if err := n.removeByAge(ctx, now); err != nil {
 			return err
@@ -118,6 +123,36 @@ func (n *Node) removeByAge(ctx context.Context, now time.Time) error {
 		})
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// records is how far the cases were looked at for what is too old in them. A
+// start looks at all again.
+type records struct {
+	lastID int64
+	next   time.Time // when to go on
+}
+
+// recordsInterval is how often old cases are looked for.
+const recordsInterval = time.Hour
+
+// thinCases takes the texts, verdicts and results out of old cases.
+func (n *Node) thinCases(ctx context.Context, now time.Time) error {
+	for !now.Before(n.records.next) {
+		var lastID int64
+		err := n.Index.Update(ctx, func(tx Tx) (err error) {
+			lastID, err = tx.ThinCases(now.Add(-n.Config.Records), n.records.lastID)
+			return err
+		})
+		switch {
+		case err != nil:
+			return err
+		case lastID == 0:
+			n.records.next = now.Add(recordsInterval)
+		default:
+			n.records.lastID = lastID
 		}
 	}
 	return nil

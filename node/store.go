@@ -240,6 +240,11 @@ type RetentionTx interface {
 	// go like those of a finished one. It is false when the case is not failed.
 	// A case that moves on is dismissed no more.
 	Dismiss(caseID int64, at time.Time) (bool, error)
+	// ThinCases looks at some cases behind one, oldest first, and takes the text
+	// of the report, the verdicts, the timeline and the bytes of the results from
+	// those that ended before a time, unless somebody gave feedback. It returns
+	// the last it looked at; 0: no more are that old.
+	ThinCases(before time.Time, afterID int64) (lastID int64, err error)
 	// RemoveMessages empties some messages that came before a time and before
 	// every case that still waits, and counts them. Those in quarantine stay.
 	RemoveMessages(before time.Time) (int64, error)

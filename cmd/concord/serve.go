@@ -108,7 +108,7 @@ func newNode(peers *Peers, trail *auditTrail, packs *models, index *store.Store,
 		Config: node.Config{
 			Quiet: time.Duration(c.Study.Quiet), Wait: time.Duration(c.Study.Wait), Expire: time.Duration(c.Study.Expire), Shadow: c.Mode == config.ModeShadow,
 			Reading: senders{c.HL7}.options, Mapping: mappingOf(c.HL7.Mapping), Destinations: trail.destinations(peers, log), Site: siteOf(c),
-			Keep: time.Duration(c.Retention.Keep), HighWatermark: float64(c.Retention.HighWatermark) / 100,
+			Keep: time.Duration(c.Retention.Keep), Records: time.Duration(c.Retention.Records), HighWatermark: float64(c.Retention.HighWatermark) / 100,
 			JudgeWorkers: judgeWorkers,
 		},
 		Index: index, Objects: index, Journal: index.Journal, Log: log,

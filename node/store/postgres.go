@@ -67,6 +67,7 @@ func (s *Store) openPostgres(ctx context.Context, dir, address string) error {
 		config.ConnectTimeout = 5 * time.Second
 	}
 	config.RuntimeParams["application_name"] = "concord"
+	config.RuntimeParams["jit"] = "off" // every statement is a small one
 	s.dialect = &postgres
 	s.read = stdlib.OpenDB(*config)
 	writer := config.Copy()

@@ -78,7 +78,10 @@ var startServer = sync.OnceValues(func() (*server, error) {
 	if err := s.process.Start(); err != nil {
 		return nil, err
 	}
-	return s, s.await()
+	if err := s.await(); err != nil {
+		return nil, err
+	}
+	return s, s.makeBlank()
 })
 
 // unprivileged prepares commands in the server's directory. PostgreSQL refuses
@@ -124,6 +127,39 @@ func (s *server) await() error {
 	return err
 }
 
+// makeBlank makes the database that those of the tests are copies of: it has
+// the schema, whose migrations take longer than a copy.
+func (s *server) makeBlank() error {
+	if err := s.create("blank", "template1"); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "concord-blank-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	blank, err := OpenAt(context.Background(), dir, s.address("blank"), zap.NewNop())
+	if err != nil {
+		return err
+	}
+	return blank.Close()
+}
+
+// create makes a database, unless it is there.
+func (s *server) create(name, template string) error {
+	db, err := sql.Open("pgx", s.address("postgres"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var there bool
+	err = db.QueryRow("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)", name).Scan(&there)
+	if err == nil && !there {
+		_, err = db.Exec("CREATE DATABASE " + name + " TEMPLATE " + template)
+	}
+	return err
+}
+
 func (s *server) stop() {
 	if s.process != nil {
 		_ = s.process.Process.Signal(syscall.SIGQUIT)
@@ -145,19 +181,8 @@ func database(t testing.TB, dir string) string {
 	digest := fnv.New64()
 	digest.Write([]byte(dir))
 	name := fmt.Sprintf("test_%x", digest.Sum64())
-	db, err := sql.Open("pgx", s.address("postgres"))
-	if err != nil {
+	if err := s.create(name, "blank"); err != nil {
 		t.Fatal(err)
-	}
-	defer db.Close()
-	var there bool
-	if err := db.QueryRow("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)", name).Scan(&there); err != nil {
-		t.Fatal(err)
-	}
-	if !there {
-		if _, err := db.ExecContext(context.Background(), "CREATE DATABASE "+name); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return s.address(name)
 }

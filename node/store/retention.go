@@ -29,8 +29,11 @@ var removable = `s.last_object_at < $1
 	AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.study_uid = s.uid AND (c.updated_at >= $1 OR c.dismissed_at >= $1
 		OR (c.dismissed_at = 0 AND c.state NOT IN (` + quoted(node.FinishedStates) + `))))
 	AND NOT EXISTS (SELECT 1 FROM cases c JOIN deliveries d ON d.case_id = c.id WHERE c.study_uid = s.uid
-		AND d.state IN ('` + string(node.DeliveryWaiting) + `', '` + string(node.DeliveryRetrying) + `'))
+		AND d.state IN (` + unsettled + `))
 	AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.state = '` + string(node.Ambiguous) + `' AND c.candidates LIKE '%"' || s.uid || '"%')`
+
+// unsettled are the states of results that are still to be sent.
+const unsettled = `'` + string(node.DeliveryWaiting) + `', '` + string(node.DeliveryRetrying) + `'`
 
 // awaiting are the states whose cases have a deadline: what they came from is
 // kept as it was received.
@@ -115,6 +118,60 @@ func (t *tx) RemovedImage(caseID int64) (*node.Object, error) {
 func (t *tx) Dismiss(caseID int64, at time.Time) (bool, error) {
 	n, err := t.exec(`UPDATE cases SET dismissed_at = $1 WHERE id = $2 AND state = '`+string(node.Failed)+`'`, toMillis(at), caseID)
 	return n > 0, failed("dismiss case", err)
+}
+
+// thinBatch cases are looked at in one transaction.
+const thinBatch = 200
+
+func (t *tx) ThinCases(before time.Time, afterID int64) (lastID int64, err error) {
+	list, err := all(t, scanCase, `SELECT `+caseColumns+` FROM cases WHERE id > $1 ORDER BY id LIMIT $2`, afterID, thinBatch)
+	if err != nil {
+		return 0, failed("find old cases", err)
+	}
+	for _, c := range list {
+		if !c.CreatedAt.Before(before) {
+			return 0, nil
+		}
+		lastID = c.ID
+		if !ended(c, before) {
+			continue
+		}
+		if err := t.thin(c); err != nil {
+			return 0, failed("thin case", err)
+		}
+	}
+	return lastID, nil
+}
+
+// ended says whether nothing is to happen to a case that has not happened
+// before a time.
+func ended(c *node.Case, before time.Time) bool {
+	dismissed := !c.DismissedAt.IsZero() && c.DismissedAt.Before(before)
+	return c.UpdatedAt.Before(before) && (dismissed || slices.Contains(node.FinishedStates, c.State))
+}
+
+// thin leaves of a case what it takes to know it again: keys, state and
+// revision, and which results went where under which UIDs.
+func (t *tx) thin(c *node.Case) error {
+	used, err := one(t, scanColumn[int], `SELECT 1 FROM cases c WHERE c.id = $1 AND (
+			EXISTS (SELECT 1 FROM studies s WHERE s.uid = c.study_uid)
+			OR EXISTS (SELECT 1 FROM feedback f WHERE f.case_id = c.id)
+			OR EXISTS (SELECT 1 FROM deliveries d WHERE d.case_id = c.id AND d.state IN (`+unsettled+`)))`, c.ID)
+	if err != nil || used != nil {
+		return err
+	}
+	if c.Report != nil {
+		c.Report.Blocks, c.Report.NotChecked = nil, nil
+	}
+	c.Statements, c.Flags, c.Candidates = nil, nil, nil
+	if err := t.PutCase(c); err != nil {
+		return err
+	}
+	if _, err := t.exec(`DELETE FROM case_events WHERE case_id = $1`, c.ID); err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE deliveries SET payload = $1 WHERE case_id = $2`, []byte{}, c.ID)
+	return err
 }
 
 // RemoveMessages empties messages and keeps what tells a repetition. It counts

@@ -6,9 +6,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"concord/hl7"
 	"concord/node"
 )
 
@@ -265,5 +267,78 @@ func TestMessagesLoseTheirBytesWithAge(t *testing.T) {
 		added, err := tx.AddMessage(&node.Message{Raw: []byte("MSH|old")})
 		equal(t, "a repetition counts as new", added, false)
 		return err
+	})
+}
+
+// TestOldCasesGetThin names each reason for which a case stays whole.
+func TestOldCasesGetThin(t *testing.T) { onBoth(t, testOldCasesGetThin) }
+
+func testOldCasesGetThin(t *testing.T, open opener) {
+	s := open(t, t.TempDir())
+	before := day.Add(time.Hour)
+	kept := map[string]*node.Case{}
+	add := func(name string, c node.Case, and func(tx node.Tx, id int64) error) {
+		c.CreatedAt, c.Report, c.Statements, c.Flags = day, report("A", "", "", "F"), make([]node.Statement, 2), make([]node.Flag, 1)
+		c.Report.Blocks = []hl7.Block{{Section: hl7.SectionFindings}}
+		if c.UpdatedAt.IsZero() {
+			c.UpdatedAt = day
+		}
+		update(t, s, func(tx node.Tx) error {
+			return errors.Join(tx.AddCase(&c), tx.AddEvent(c.ID, node.CaseEvent{At: day, Event: "judged"}), and(tx, c.ID))
+		})
+		kept[name] = &c
+	}
+	nothing := func(node.Tx, int64) error { return nil }
+	delivery := func(state node.DeliveryState) func(tx node.Tx, id int64) error {
+		return func(tx node.Tx, id int64) error {
+			return tx.AddDelivery(&node.Delivery{CaseID: id, UID: "2.25.1", State: state, Payload: []byte("SR")})
+		}
+	}
+	add("done", node.Case{State: node.Done, StudyUID: "1.2"}, delivery(node.DeliverySent))
+	add("failed", node.Case{State: node.Failed}, delivery(node.DeliveryDead))
+	add("dismissed", node.Case{State: node.Failed}, func(tx node.Tx, id int64) error {
+		_, err := tx.Dismiss(id, day)
+		return errors.Join(err, delivery(node.DeliveryDead)(tx, id))
+	})
+	add("with feedback", node.Case{State: node.Done}, func(tx node.Tx, id int64) error {
+		return tx.AddFeedback(node.Feedback{CaseID: id, Opinion: node.OpinionRight, At: day})
+	})
+	add("with images", node.Case{State: node.Done, StudyUID: "1.2.3"}, func(tx node.Tx, _ int64) error {
+		return tx.PutStudy(&node.Study{UID: "1.2.3"})
+	})
+	add("to be sent", node.Case{State: node.Withdrawn}, delivery(node.DeliveryRetrying))
+	add("changed since", node.Case{State: node.Done, UpdatedAt: before}, nothing)
+	add("waiting", node.Case{State: node.WaitingImages}, nothing)
+	update(t, s, func(tx node.Tx) error {
+		last, err := tx.ThinCases(before, 0)
+		equal(t, "last case that was looked at", last, kept["waiting"].ID)
+		again, err2 := tx.ThinCases(before, last)
+		equal(t, "nothing behind it", again, int64(0))
+		young, err3 := tx.ThinCases(day, 0)
+		equal(t, "none is that old", young, int64(0))
+		return errors.Join(err, err2, err3)
+	})
+	thin := map[string]bool{"done": true, "dismissed": true}
+	view(t, s, func(tx node.Tx) error {
+		for name, c := range kept {
+			got, err := tx.Case(c.ID)
+			events, err2 := tx.Timelines(c.ID)
+			deliveries, err3 := tx.CaseDeliveries(c.ID)
+			if err := errors.Join(err, err2, err3); err != nil {
+				return err
+			}
+			whole := []bool{len(got.Statements) > 0, len(got.Flags) > 0, len(got.Report.Blocks) > 0, len(events) > 0}
+			equal(t, name+" is whole", whole, slices.Repeat([]bool{!thin[name]}, len(whole)))
+			equal(t, name+" has its key", got.Report.Filler, "F")
+			for _, d := range deliveries {
+				sent, err := tx.Delivery(d.ID)
+				if err != nil {
+					return err
+				}
+				equal(t, name+" has the bytes it sent", len(sent.Payload) > 0, !thin[name])
+				equal(t, name+" knows what it sent", sent.UID, "2.25.1")
+			}
+		}
+		return nil
 	})
 }
