@@ -16,7 +16,7 @@ func (k *checker) onlyOpposite(q *lesion, of *detail) bool {
 		}
 		d := &k.r.details[i]
 		sized := sameSize(d, of)
-		w.unplaced = w.unplaced || d.unread(q.side)
+		w.unplaced = w.unplaced || d.unread(q)
 		for j := range d.lesions {
 			f := &d.lesions[j]
 			if !f.denied && sized && mayBe(f.finding, q.finding) {
@@ -57,12 +57,36 @@ type weights struct {
 	unplaced bool  // what may be that lesion is on that side, its place unsaid
 }
 
-// unread: the statement speaks of that side in words that name no finding and nothing normal.
-func (d *detail) unread(s side) bool {
-	if len(d.lesions) > 0 || d.names("normal") || slices.Contains(d.clause.denied, true) {
+// unread: the statement affirms something in words that the lexicon lacks, on the side of q and perhaps
+// where q is.
+func (d *detail) unread(q *lesion) bool {
+	sided, elsewhere := false, false
+	for i := range d.mentions {
+		m := &d.mentions[i]
+		sided = sided || m.side == q.side && (m.kind == "side" || m.place())
+		elsewhere = elsewhere || m.place() && m.region != q.region() && m.region != "any"
+	}
+	if d.names("normal") || !sided || elsewhere {
 		return false
 	}
-	return slices.ContainsFunc(d.mentions, func(m mention) bool { return m.kind == "side" && m.side == s })
+	if slices.ContainsFunc(d.lesions, func(l lesion) bool { return !l.denied && l.finding != unnamed }) {
+		return false
+	}
+	return d.unknown() >= 2
+}
+
+// unknown counts the words outside terms, cues, denials and measurements.
+func (d *detail) unknown() int {
+	c, n := d.clause, 0
+	for i, t := range c.tokens {
+		if t.class == classMark || t.class == classNumber || c.denied[i] || fillers[c.lower(i)] || lengths[c.lower(i)] > 0 {
+			continue
+		}
+		if !slices.ContainsFunc(c.terms, func(h hit) bool { return h.from <= i && i < h.to }) {
+			n++
+		}
+	}
+	return n
 }
 
 // sharesSides: the statement names both sides and fewer findings than sides, so one of them is on both:

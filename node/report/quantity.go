@@ -390,10 +390,15 @@ func (k *checker) implausible(d *detail, m measure) *concept {
 		return nil
 	case v > limits[1]:
 		return c
-	case v < limits[0] && d.wholeOrgan():
+	case v < limits[0] && d.wholeOrgan() && !d.clause.describesMore(m.to):
 		return c
 	}
 	return nil
+}
+
+// describesMore: a noun follows the size, so it is that thing's: 'right kidney: 1.2 cm angiomyolipoma'.
+func (c *clause) describesMore(i int) bool {
+	return i < len(c.tokens) && c.tokens[i].class == classWord && !slices.Contains([]string{"in", "and", "with", "long", "length", "by", "x", "at", "which", "on"}, c.lower(i))
 }
 
 // wholeOrgan: the measurement is of the organ itself, not of a lesion, a wall or a vessel of it.
