@@ -28,7 +28,8 @@ func FuzzFrame(f *testing.F) {
 	f.Add(gray16(2, 2, 8).with(attributes{dicom.BitsAllocated: 8, dicom.NumberOfFrames: 2, dicom.PixelDataTag: fragments{{0, 0, 0, 0, 10, 0, 0, 0}, {1, 2}, {3, 4}, {5, 6, 7, 8}}}).encode(leOrder), uint8(2))
 	f.Add(gray16(8, 8, 8).with(attributes{dicom.BitsAllocated: 8, dicom.PixelDataTag: fragments{nil, {0xFF, 0xD8, 0xFF, 0xD9}}}).encode(leOrder), uint8(3))
 	f.Add(gray16(1, 1, 1, 0x30, 0x30).with(attributes{dicom.BitsAllocated: 21}).encode(leOrder), uint8(0))
-	syntaxes := []string{dicom.ExplicitVRLittleEndian, dicom.RLELossless, dicom.EncapsulatedUncompressed, dicom.JPEGBaseline, dicom.DeflatedImageFrame, dicom.ExplicitVRBigEndian}
+	syntaxes := []string{dicom.ExplicitVRLittleEndian, dicom.RLELossless, dicom.EncapsulatedUncompressed, dicom.JPEGBaseline, dicom.DeflatedImageFrame, dicom.ExplicitVRBigEndian,
+		dicom.JPEGLSLossless, dicom.JPEG2000Lossless, "1.2.840.10008.1.2.4.110"}
 	f.Fuzz(func(t *testing.T, body []byte, syntax uint8) {
 		obj, _ := dicom.ScanDataSet(bytes.NewReader(body), int64(len(body)), syntaxes[int(syntax)%len(syntaxes)])
 		if obj != nil {
