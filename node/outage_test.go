@@ -65,3 +65,37 @@ func TestPACSAwayForAnHour(t *testing.T) {
 		}
 	})
 }
+
+// A peer that refuses is tried at growing intervals. When a person mends the
+// cause, resuming the destination or another network ends the wait at once.
+func TestWaitEndsWhenTheCauseIsMended(t *testing.T) {
+	for name, mend := range map[string]func(*harness) error{
+		"resumed":      func(h *harness) error { return h.node.Resume(h.Context(), "pacs") },
+		"other peers":  func(h *harness) error { return h.node.TryNow(h.Context()) },
+		"nothing done": func(*harness) error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				mended := time.Now().Add(2 * time.Hour)
+				h := newHarness(t, nil)
+				h.pacs.fail = func(int) error {
+					if time.Now().Before(mended) {
+						return &node.RefusedError{Detail: "not authorized", Attempts: 1000}
+					}
+					return nil
+				}
+				h.judged()
+				time.Sleep(time.Until(mended) + time.Second)
+				if err := mend(h); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				if at := len(h.pacs.all()) == 1; at != (name != "nothing done") {
+					t.Errorf("sent within a second: %v", at)
+				}
+				time.Sleep(5 * time.Minute)
+				h.wait(node.Done)
+			})
+		})
+	}
+}
