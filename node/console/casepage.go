@@ -86,7 +86,7 @@ var hints = map[node.State]string{
 	node.Settling:   "Images may still come: it is judged when none has come for a while.",
 	node.Ready:      "It waits for its turn to be judged.",
 	node.Delivering: "Results are on their way; what keeps them stands with the deliveries below.",
-	node.Expired:    "It was given up, and goes on by itself when what is missing comes.",
+	node.Expired:    "Nobody waits for it any more; it goes on when what is missing comes or is chosen.",
 	node.Failed:     "Mend the cause, then try again here; or dismiss the case.",
 }
 
