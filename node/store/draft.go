@@ -293,7 +293,10 @@ func (d *draft) journal(name string) error {
 	}
 	recorded := d.files.recent.record(name, d.memory[:d.used])
 	if err := <-written; err != nil {
-		return err // the name stays claimed: its record may bring it back
+		if recorded == nil {
+			err = errors.Join(err, d.files.recent.revoke(name))
+		}
+		return err // the name stays claimed, so that no other object gets a revoked one
 	}
 	defer d.files.release([]string{name})
 	if recorded != nil { // the journal finds no room, or its disk fails

@@ -63,15 +63,7 @@ func openRecent(dir string, f *files, log *zap.Logger) (r *recent, err error) {
 	if r.journal, err = openJournal(dir, segmentSize, r.settled, log); err != nil {
 		return nil, err
 	}
-	restored := 0
-	err = r.journal.Replay(r.settled, func(sequence uint64, record []byte) error {
-		r.last.Store(sequence)
-		mended, err := f.restore(record)
-		if mended {
-			restored++
-		}
-		return err
-	})
+	restored, err := r.replay()
 	if err == nil {
 		err = r.settle()
 	}
@@ -83,6 +75,34 @@ func openRecent(dir string, f *files, log *zap.Logger) (r *recent, err error) {
 		log.Info("store: the journal brought back objects whose files the disk had not kept", zap.Int("objects", restored))
 	}
 	return r, nil
+}
+
+// replay writes the files of recorded objects that are not there as recorded.
+func (r *recent) replay() (restored int, err error) {
+	revoked := map[string]uint64{} // sequence of the last that takes back a path's
+	err = r.journal.Replay(r.settled, func(sequence uint64, record []byte) error {
+		path, _, void, err := readRecord(record)
+		if void {
+			revoked[path] = sequence
+		}
+		r.last.Store(sequence)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	err = r.journal.Replay(r.settled, func(sequence uint64, record []byte) error {
+		path, object, void, err := readRecord(record)
+		if err != nil || void || revoked[path] > sequence {
+			return err
+		}
+		mended, err := r.files.restore(path, object)
+		if mended {
+			restored++
+		}
+		return err
+	})
+	return restored, err
 }
 
 // begin reserves room for a record of so many bytes; without room the object
@@ -130,10 +150,32 @@ func (r *recent) lengthen() {
 	r.capacity.Add(segmentUse)
 }
 
+// A record is the length of a path in 2 bytes, with or without void, the path
+// and the object's bytes.
+const void = 1 << 15
+
 // record makes an object durable that is to be stored under a path.
 func (r *recent) record(path string, object []byte) error {
 	head := append(binary.LittleEndian.AppendUint16(nil, uint16(len(path))), path...)
 	return r.journal.Append(r.last.Store, head, object)
+}
+
+// revoke takes back the record of an object that was refused after all: a start
+// on a full disk would try to write its file.
+func (r *recent) revoke(path string) error {
+	return r.journal.Append(r.last.Store, binary.LittleEndian.AppendUint16(nil, uint16(len(path))|void), []byte(path))
+}
+
+func readRecord(record []byte) (path string, object []byte, revoked bool, err error) {
+	if len(record) < 2 {
+		return "", nil, false, errors.New("a record of an object is too short")
+	}
+	n := int(binary.LittleEndian.Uint16(record))
+	n, revoked = n&^void, n&void != 0
+	if len(record) < 2+n || !filepath.IsLocal(string(record[2:2+n])) {
+		return "", nil, false, errors.New("a record of an object has no path of the store")
+	}
+	return string(record[2 : 2+n]), record[2+n:], revoked, nil
 }
 
 // settle flushes the files of the objects so far and gives up their records.
@@ -185,17 +227,9 @@ func (f *files) flush() error {
 	return unix.Syncfs(int(d.Fd()))
 }
 
-// restore writes the file of a record unless it is there. Neither its name nor
-// its bytes are durable before flush.
-func (f *files) restore(record []byte) (mended bool, err error) {
-	if len(record) < 2 || len(record) < 2+int(binary.LittleEndian.Uint16(record)) {
-		return false, errors.New("a record of an object is too short")
-	}
-	end := 2 + int(binary.LittleEndian.Uint16(record))
-	path, object := string(record[2:end]), record[end:]
-	if !filepath.IsLocal(path) {
-		return false, errors.New("a record of an object has no path of the store")
-	}
+// restore writes a recorded object's file unless it is there. Neither its name
+// nor its bytes are durable before flush.
+func (f *files) restore(path string, object []byte) (mended bool, err error) {
 	if there, err := f.root.ReadFile(path); err == nil && bytes.Equal(there, object) {
 		return false, nil
 	}

@@ -132,10 +132,34 @@ func TestManyRecentObjectsAreSettled(t *testing.T) {
 }
 
 func TestDamagedRecords(t *testing.T) {
-	s := open(t, t.TempDir())
-	for _, record := range []string{"", "\x01", "\x05\x00ab", "\x0c\x00../../escape", "\x04\x00/etc"} {
-		if _, err := s.files.restore([]byte(record)); err == nil {
-			t.Errorf("restored %q", record)
+	for _, record := range []string{"", "\x01", "\x05\x00ab", "\x0c\x00../../escape", "\x04\x00/etc", "\xff\xff"} {
+		if path, _, _, err := readRecord([]byte(record)); err == nil {
+			t.Errorf("%q names %q", record, path)
 		}
 	}
+}
+
+// An object whose file could not be written was refused: it does not come back,
+// but what another process stores under its name later does.
+func TestRevokedRecord(t *testing.T) {
+	s := open(t, t.TempDir())
+	warm(t, s.files)
+	kept := store(t, s, "1.1", []byte("kept"))
+	d, err := s.Create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Abort()
+	d.Write([]byte("refused"))
+	s.files.nameless, s.files.incoming = false, filepath.Join(s.files.incoming, "gone") // no file can be made
+	if path, err := d.Commit("1.2"); err == nil {
+		t.Fatalf("stored as %s without a file", path)
+	}
+	again := crashed(t, s, func(path string) { os.Remove(path) })
+	equal(t, "files", tree(t, again.files.dir), []string{kept})
+
+	warm(t, again.files)
+	later := store(t, again, "1.2", []byte("later"))
+	again = crashed(t, again, func(path string) { os.Remove(path) })
+	equal(t, later, load(t, again, later), []byte("later"))
 }
