@@ -61,9 +61,3 @@ func (l *Live) Model() *Model {
 	defer l.mu.Unlock()
 	return l.model
 }
-
-// Close closes the model after the sessions under way. Begin no more.
-func (l *Live) Close() error {
-	l.users.Wait()
-	return l.model.Close()
-}

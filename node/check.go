@@ -123,7 +123,7 @@ func (n *Node) checkReport(ctx context.Context, r *hl7.Report, uid string) (*Che
 	if err != nil {
 		return nil, err
 	}
-	j, err := n.Judge.judge(ctx, r, objects, true)
+	j, err := n.Judge.judge(ctx, r, objects, manner{urgent: true, once: true})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"slices"
@@ -44,13 +45,22 @@ type Judgement struct {
 // Judge judges a report against the objects of its study. A preliminary report goes before others: its author
 // is still at it.
 func (j *Judge) Judge(ctx context.Context, r *hl7.Report, objects []Object) (*Judgement, error) {
-	return j.judge(ctx, r, objects, preliminary(r.Status))
+	return j.judge(ctx, r, objects, manner{urgent: preliminary(r.Status)})
 }
+
+// manner is how the model is asked.
+type manner struct {
+	urgent bool // before others
+	once   bool // nobody asks again: what has no answer now is not judged
+}
+
+// answerTime is what is left of the time of who asks once, to hand over what is there.
+const answerTime = 2 * time.Second
 
 // preliminary says whether somebody still writes a report of this status (OBR-25, HL7 table 0123).
 func preliminary(status string) bool { return status == "P" }
 
-func (j *Judge) judge(ctx context.Context, r *hl7.Report, objects []Object, urgent bool) (*Judgement, error) {
+func (j *Judge) judge(ctx context.Context, r *hl7.Report, objects []Object, how manner) (*Judgement, error) {
 	text := j.read(r)
 	words := wordsIn(text.Language)
 	out := &Judgement{Language: text.Language, Fingerprint: text.Fingerprint(),
@@ -66,7 +76,7 @@ func (j *Judge) judge(ctx context.Context, r *hl7.Report, objects []Object, urge
 		holdBack(out.Statements, words.identityHeld)
 		return out, nil
 	}
-	if err := j.askModel(ctx, out, text, objects, urgent); err != nil {
+	if err := j.askModel(ctx, out, text, objects, how); err != nil {
 		return nil, err
 	}
 	out.Flags = append(out.Flags, modelFlags(out.Statements, words)...)
@@ -133,7 +143,7 @@ func modelFlags(statements []Statement, words *words) (flags []Flag) {
 }
 
 // askModel fills the verdicts that no rule has settled.
-func (j *Judge) askModel(ctx context.Context, out *Judgement, text *report.Report, objects []Object, urgent bool) error {
+func (j *Judge) askModel(ctx context.Context, out *Judgement, text *report.Report, objects []Object, how manner) error {
 	var open []int // statements to ask about
 	for i := range out.Statements {
 		if out.Statements[i].Verdict == "" {
@@ -145,18 +155,14 @@ func (j *Judge) askModel(ctx context.Context, out *Judgement, text *report.Repor
 		out.giveUp(open, words.noPack)
 		return nil
 	}
-	session := j.Model.Begin(urgent)
+	session := j.Model.Begin(how.urgent)
 	defer session.End()
 	out.Pack = packOf(session.Model)
 	if len(open) == 0 {
 		return nil
 	}
-	inTime := ctx
-	if j.Deadline > 0 {
-		var cancel context.CancelFunc
-		inTime, cancel = context.WithTimeout(ctx, j.Deadline)
-		defer cancel()
-	}
+	inTime, cancel := j.inTime(ctx, how)
+	defer cancel()
 	frames := j.choose(objects)
 	a := asking{j, session, out, text, frames, words}
 	for _, l := range looksAt(text, open, frames) {
@@ -166,11 +172,24 @@ func (j *Judge) askModel(ctx context.Context, out *Judgement, text *report.Repor
 			return ctx.Err()
 		case inTime.Err() != nil: // what was judged by then stays
 			out.giveUp(l.statements, words.deadline)
+		case how.once && errors.Is(err, inference.ErrUnavailable):
+			out.giveUp(l.statements, words.unavailable)
 		case err != nil:
 			return err
 		}
 	}
 	return nil
+}
+
+// inTime bounds the model's part of a case.
+func (j *Judge) inTime(ctx context.Context, how manner) (context.Context, context.CancelFunc) {
+	if end, ok := ctx.Deadline(); ok && how.once {
+		return context.WithDeadline(ctx, end.Add(-answerTime))
+	}
+	if j.Deadline > 0 {
+		return context.WithTimeout(ctx, j.Deadline)
+	}
+	return context.WithCancel(ctx)
 }
 
 // giveUp says of those statements that have no verdict yet why they get none.

@@ -77,9 +77,8 @@ func live(t *testing.T, answer func(ctx context.Context, fact int64) ([]float32,
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := inference.NewLive(m)
-	t.Cleanup(func() { l.Close() })
-	return l
+	t.Cleanup(func() { m.Close() })
+	return inference.NewLive(m)
 }
 
 // storeRadiograph stores a picture that is large enough to be judged.
@@ -163,6 +162,31 @@ func TestWithdrawalStopsTheModel(t *testing.T) {
 		t.Fatal("the run goes on")
 	}
 	h.wait(node.Withdrawn)
+}
+
+// Who asks before sign-off gets what there is: the rules' flags, and why statements are not judged.
+func TestCheckDoesNotWaitForTheModel(t *testing.T) {
+	h := newHarness(t, nil)
+	h.storeRadiograph()
+	asked := node.CheckRequest{Text: about.text + "\nNormal prostate.", StudyUID: study1}
+	for reason, answer := range map[string]func(context.Context, int64) ([]float32, error){
+		"the model is not available now": func(context.Context, int64) ([]float32, error) { return nil, inference.ErrUnavailable },
+		"deadline: the model did not answer in time": func(ctx context.Context, _ int64) ([]float32, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+	} {
+		h.node.Judge.Model = live(t, answer)
+		ctx, cancel := context.WithTimeout(t.Context(), 2200*time.Millisecond)
+		checked, err := h.node.Check(ctx, asked)
+		cancel()
+		if err != nil || len(checked) != 1 || len(checked[0].Flags) == 0 {
+			t.Fatalf("%s: %+v, %v", reason, checked, err)
+		}
+		if s := checked[0].Statements[0]; s.Verdict != node.NotJudged || s.Reason != reason {
+			t.Errorf("%s %q; want %q", s.Verdict, s.Reason, reason)
+		}
+	}
 }
 
 // A failing model is tried again; engines that are away are, too.

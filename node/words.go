@@ -13,7 +13,7 @@ import (
 type words struct {
 	language                                    string
 	identityHeld, noPack, noPictures, undecided string
-	deadline                                    string
+	deadline, unavailable                       string
 	limitation                                  string
 	paragraph                                   string // format: number
 	wholeReport                                 string
@@ -35,6 +35,7 @@ var english = words{
 	noPictures:   "the study holds no picture that can be judged",
 	undecided:    "the model is undecided",
 	deadline:     "deadline: the model did not answer in time",
+	unavailable:  "the model is not available now",
 	limitation:   "Automated check of report text against images. Not for diagnosis. Not verified by a human.",
 	paragraph:    "Paragraph %d",
 	wholeReport:  "The report",
@@ -56,6 +57,7 @@ var chinese = words{
 	noPictures:   "该检查没有可供判断的图像",
 	undecided:    "模型无法确定",
 	deadline:     "超时：模型未在时限内作答",
+	unavailable:  "模型暂不可用",
 	limitation:   "报告文字与影像的自动核对，不用于诊断，未经人工确认。",
 	paragraph:    "第%d段",
 	wholeReport:  "报告",

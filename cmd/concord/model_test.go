@@ -138,7 +138,7 @@ func TestPackIsSwapped(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); p.run(ctx) }()
-	defer func() { stop(); <-ended; p.Close() }()
+	defer func() { stop(); <-ended; p.Model().Close() }()
 	first := p.Model()
 
 	session := p.Begin(false)
@@ -206,7 +206,7 @@ func TestNodeStartsWithoutItsServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
+	defer p.Model().Close()
 	if logged.Len() != 1 || !strings.Contains(logged.All()[0].Message, "no inference server answers") {
 		t.Errorf("logged %v", logged.All())
 	}

@@ -57,6 +57,9 @@ func (s *Server) Register(r grpc.ServiceRegistrar) { protocol.RegisterGRPCInfere
 // Load loads a graph into the engine and serves it.
 func (s *Server) Load(ctx context.Context, file inference.File) (inference.Graph, error) {
 	file.Keep = false // what is kept cannot travel
+	if _, err := s.model(ModelName(file)); err == nil {
+		return nil, fmt.Errorf("a graph %s is served already: packs of one server need names of their own", ModelName(file))
+	}
 	graph, err := s.Engine.Load(ctx, file)
 	if err != nil {
 		return nil, err
