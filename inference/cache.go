@@ -35,7 +35,10 @@ type cached struct {
 	encoded *Encoded
 }
 
-func (e *Encoded) bytes() int { return 4 * int(size(e.tokens.Shape)) }
+// entryBytes is what an entry takes beside its tokens.
+const entryBytes = 512
+
+func (e *Encoded) bytes() int { return entryBytes + 4*int(size(e.tokens.Shape)) }
 
 func (c *cache) get(key pictureKey) *Encoded {
 	c.mu.Lock()

