@@ -53,8 +53,8 @@ type Alerts struct {
 // AlertTx remembers what the budgets of false alerts were spent on.
 type AlertTx interface {
 	AddAlerts(Alerts) error
-	// RecentAlerts lists the newest reports at a destination, newest first; with
-	// flagged only those that have flags.
+	// RecentAlerts lists the newest reports at a destination, newest first, each
+	// by its last revision; with flagged only those that have flags.
 	RecentAlerts(destination string, flagged bool, limit int) ([]Alerts, error)
 	// AlertFeedback lists what was said of the cases of RecentAlerts with
 	// flagged, oldest first.

@@ -46,7 +46,7 @@ func midnight(t time.Time) time.Time {
 }
 
 // holds says whether a destination gets nothing for now: the report is not final.
-func (d *Destination) holds(c *Case) bool { return c.Report.Status == "P" && d.HoldPreliminary }
+func (d *Destination) holds(c *Case) bool { return preliminary(c.Report.Status) && d.HoldPreliminary }
 
 // wants says whether a destination gets the result of a judged case.
 func (d *Destination) wants(c *Case) bool {

@@ -4,6 +4,11 @@ import "concord/node"
 
 const alertColumns = `case_id, destination, at, flags`
 
+// newestAlerts are those of the reports at a destination whose newest revision
+// they are, newest first.
+const newestAlerts = ` FROM alerts a JOIN cases c ON c.id = a.case_id
+	WHERE a.destination = $1 AND c.state <> '` + string(node.Superseded) + `'`
+
 func scanAlerts(row scanner) (*node.Alerts, error) {
 	var a node.Alerts
 	var at int64
@@ -26,9 +31,9 @@ func (t *tx) AddAlerts(a node.Alerts) error {
 func (t *tx) RecentAlerts(destination string, flagged bool, limit int) ([]node.Alerts, error) {
 	condition := ""
 	if flagged {
-		condition = "AND flagged = 1"
+		condition = " AND a.flagged = 1"
 	}
-	list, err := all(t, scanAlerts, `SELECT `+alertColumns+` FROM alerts WHERE destination = $1 `+condition+` ORDER BY id DESC LIMIT $2`,
+	list, err := all(t, scanAlerts, `SELECT a.case_id, a.destination, a.at, a.flags`+newestAlerts+condition+` ORDER BY a.id DESC LIMIT $2`,
 		destination, limit)
 	return values(list), failed("list alerts", err)
 }
@@ -36,7 +41,7 @@ func (t *tx) RecentAlerts(destination string, flagged bool, limit int) ([]node.A
 // AlertFeedback lists what was said of the newest cases with flags, oldest first.
 func (t *tx) AlertFeedback(destination string, limit int) ([]node.Feedback, error) {
 	list, err := all(t, scanFeedback, `SELECT `+feedbackColumns+` FROM feedback WHERE case_id IN (
-			SELECT case_id FROM alerts WHERE destination = $1 AND flagged = 1 ORDER BY id DESC LIMIT $2)
+			SELECT a.case_id`+newestAlerts+` AND a.flagged = 1 ORDER BY a.id DESC LIMIT $2)
 		ORDER BY id`, destination, limit)
 	return values(list), failed("list feedback on alerts", err)
 }

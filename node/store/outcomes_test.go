@@ -16,13 +16,13 @@ func judgedCase(t *testing.T, index node.Index, state node.State) *node.Case {
 }
 
 func testAlerts(t *testing.T, index node.Index) {
-	a, b := judgedCase(t, index, node.Done), judgedCase(t, index, node.Done)
+	a, b, old := judgedCase(t, index, node.Done), judgedCase(t, index, node.Done), judgedCase(t, index, node.Superseded)
 	sure := node.Alerts{CaseID: a.ID, Destination: "ris", At: day, Flags: []node.Alert{{Statement: 3, Rule: "LAT-001", Prior: 0.05, Doubt: 0.04, Held: "spent"}, {Rule: "DUP-001", Critical: true}}}
 	silent := node.Alerts{CaseID: b.ID, Destination: "ris", At: day}
 	other := node.Alerts{CaseID: b.ID, Destination: "pacs", At: day, Flags: []node.Alert{{Rule: "DUP-001"}}}
 	said := node.Feedback{CaseID: a.ID, Statement: 3, Rule: "LAT-001", Opinion: node.OpinionWrong, Author: "Dr Li", At: day}
 	update(t, index, func(tx node.Tx) error {
-		for _, alerts := range []node.Alerts{sure, silent, other} {
+		for _, alerts := range []node.Alerts{sure, {CaseID: old.ID, Destination: "ris", Flags: sure.Flags, At: day}, silent, other} {
 			if err := tx.AddAlerts(alerts); err != nil {
 				return err
 			}
