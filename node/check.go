@@ -117,7 +117,7 @@ func (n *Node) checkReport(ctx context.Context, r *hl7.Report, uid string) (*Che
 		if objects, err = tx.StudyObjects(study.UID); err != nil {
 			return err
 		}
-		r, err = withMerges(tx, r, objects)
+		r, err = withEvents(tx, r, objects)
 		return err
 	})
 	if err != nil {

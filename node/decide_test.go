@@ -83,6 +83,34 @@ func TestMergedPatientIsTheSame(t *testing.T) {
 	}
 }
 
+// A patient whose name an event changed is the same where the images have the
+// name from before; a name that no event knew of the ID is another's.
+func TestRenamedPatientIsTheSame(t *testing.T) {
+	for name, c := range map[string]struct {
+		events []string // trigger and name
+		flags  int
+	}{
+		"renamed":            {[]string{"A04", "DOE^JANE", "A08", "ROE^JANE"}, 0},
+		"no event":           {nil, 1},
+		"never had the name": {[]string{"A04", "POE^JANE", "A08", "ROE^JANE"}, 1},
+		"renamed back":       {[]string{"A04", "ROE^JANE", "A08", "DOE^JANE"}, 1},
+	} {
+		h := newHarness(t, nil)
+		for i := 0; i < len(c.events); i += 2 {
+			adt := "MSH|^~\\&|ADT|HOSP|CONCORD|HOSP|20261124||ADT^" + c.events[i] + "|D" + c.events[i] + "|P|2.3.1\rPID|1||P1||" + c.events[i+1] + "|||F\r"
+			if ack := h.node.ReceiveMessage(t.Context(), "test", []byte(adt)); !bytes.Contains(ack, []byte("MSA|AA|")) {
+				t.Fatalf("the event was answered %q", ack)
+			}
+		}
+		h.store(chest(study1, "A1"))
+		report := message{control: "M1", filler: "F1", study: study1, patient: "P1", status: "F", text: "Normal heart."}.bytes()
+		h.node.ReceiveMessage(t.Context(), "test", bytes.ReplaceAll(report, []byte("DOE^JANE"), []byte("ROE^JANE")))
+		if got := h.wait(node.Done)[0]; len(got.Flags) != c.flags {
+			t.Errorf("%s: flags %+v", name, got.Flags)
+		}
+	}
+}
+
 func TestAddendumKeepsTheText(t *testing.T) {
 	h := newHarness(t, nil)
 	h.store(chest(study1, "A1"))

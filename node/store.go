@@ -214,6 +214,10 @@ type OrderTx interface {
 	AddMerge(prior, issuer, current string, at time.Time) error
 	// CurrentID follows merges from an ID to the one it is now.
 	CurrentID(id, issuer string) (string, error)
+	// PutPatient remembers what a patient event says of a patient.
+	PutPatient(p Patient, at time.Time) error
+	// KnownPatients lists what events said of the patient with an ID, newest first.
+	KnownPatients(id, issuer string) ([]Patient, error)
 }
 
 // Order holds the keys that belong together by an order message.

@@ -104,7 +104,7 @@ func (n *Node) startJudging(ctx context.Context, job *Job) (c *Case, objects []O
 		if err := n.move(tx, c, JudgeStarted, now); err != nil {
 			return err
 		}
-		c.Report, err = withMerges(tx, c.Report, objects)
+		c.Report, err = withEvents(tx, c.Report, objects)
 		return err
 	})
 	return c, objects, err

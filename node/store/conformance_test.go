@@ -375,7 +375,9 @@ func testOrders(t *testing.T, index node.Index) {
 			tx.AddOrder(node.Order{Placer: "P1", Filler: "F1", Accession: "A1", AccessionIssuer: "RIS", StudyUID: "1.2", ProcedureID: "RP1", At: day}),
 			tx.AddOrder(node.Order{Accession: "keyless", At: day}),
 			tx.AddMerge("OLD", "HOSP", "MID", day), tx.AddMerge("MID", "", "NEW", day),
-			tx.AddMerge("ROUND", "", "ABOUT", day), tx.AddMerge("ABOUT", "", "ROUND", day))
+			tx.AddMerge("ROUND", "", "ABOUT", day), tx.AddMerge("ABOUT", "", "ROUND", day),
+			tx.PutPatient(node.Patient{ID: "7", Issuer: "HOSP", Name: "B"}, day.Add(time.Second)), tx.PutPatient(node.Patient{ID: "7", Name: "A"}, day),
+			tx.PutPatient(node.Patient{ID: "7", Name: "A"}, day.Add(time.Minute)), tx.PutPatient(node.Patient{ID: "8", Name: "A"}, day))
 	})
 	view(t, index, func(tx node.Tx) error {
 		newest := &node.Order{Placer: "P1", Filler: "F1", Accession: "A1", AccessionIssuer: "RIS", StudyUID: "1.2", ProcedureID: "RP1", At: day}
@@ -398,7 +400,11 @@ func testOrders(t *testing.T, index node.Index) {
 			equal(t, "current ID of "+c.id+" of "+c.issuer, id, c.want)
 		}
 		_, err := tx.CurrentID("ROUND", "") // a circle must end
-		return err
+		known, bad := tx.KnownPatients("7", "HOSP")
+		equal(t, "known of a patient", known, []node.Patient{{ID: "7", Name: "A"}, {ID: "7", Issuer: "HOSP", Name: "B"}})
+		other, worse := tx.KnownPatients("7", "OTHER")
+		equal(t, "known of another issuer's", len(other), 1)
+		return errors.Join(err, bad, worse)
 	})
 }
 

@@ -32,6 +32,32 @@ func (t *tx) AddMerge(prior, issuer, current string, at time.Time) error {
 	return failed("add merge", err)
 }
 
+// PutPatient keeps the order of events that come within a millisecond.
+func (t *tx) PutPatient(p node.Patient, at time.Time) error {
+	last, err := one(t, scanColumn[int64], `SELECT at FROM patients WHERE id = $1 ORDER BY at DESC LIMIT 1`, p.ID)
+	if err != nil {
+		return failed("put patient", err)
+	}
+	now := toMillis(at)
+	if last != nil {
+		now = max(now, *last+1)
+	}
+	_, err = t.exec(`INSERT INTO patients (id, issuer, name, birth_date, sex, at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (id, issuer, name, birth_date, sex) DO UPDATE SET at = excluded.at`,
+		p.ID, p.Issuer, p.Name, p.BirthDate, p.Sex, now)
+	return failed("put patient", err)
+}
+
+// KnownPatients takes a patient without an issuer, or an ID without one, as of any.
+func (t *tx) KnownPatients(id, issuer string) ([]node.Patient, error) {
+	list, err := all(t, func(row scanner) (*node.Patient, error) {
+		var p node.Patient
+		return &p, row.Scan(&p.ID, &p.Issuer, &p.Name, &p.BirthDate, &p.Sex)
+	}, `SELECT id, issuer, name, birth_date, sex FROM patients
+		WHERE id = $1 AND (issuer = $2 OR issuer = '' OR $2 = '') ORDER BY at DESC LIMIT 20`, id, issuer)
+	return values(list), failed("find patients", err)
+}
+
 // maxMerges is how far CurrentID follows; merges may run in a circle.
 const maxMerges = 16
 
