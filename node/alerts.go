@@ -7,14 +7,22 @@ import (
 	"time"
 )
 
+// hasBudgets says whether any destination has a budget of false alerts. Then
+// one case at a time is weighed, until the index has what was decided. Nodes
+// that share an index may each go over a budget by the case that they weigh at
+// the same time; the next reports make up for it.
+func (n *Node) hasBudgets() bool {
+	return slices.ContainsFunc(n.Destinations(), func(d Destination) bool { return d.MaxFalseAlerts > 0 })
+}
+
 // weigh decides which flags of a judged case each destination with a budget
 // gets. The same index gives the same answer: a try that the process did not
 // live to store is made again.
 func (n *Node) weigh(ctx context.Context, c *Case) (decided []Alerts, err error) {
-	list := n.Destinations()
-	if !slices.ContainsFunc(list, func(d Destination) bool { return d.MaxFalseAlerts > 0 }) {
+	if !n.hasBudgets() {
 		return nil, nil
 	}
+	list := n.Destinations()
 	err = n.Index.View(ctx, func(tx Tx) error {
 		decided = nil
 		for i := range list {

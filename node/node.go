@@ -75,7 +75,8 @@ type Node struct {
 	asked        atomic.Pointer[[]Archive]
 	away         sync.Map // names of destinations of which the last try failed
 	judgings     judgings
-	wakers       sync.Map // queue name → chan struct{} of capacity 1
+	wakers       sync.Map   // queue name → chan struct{} of capacity 1
+	weighing     sync.Mutex // from what a budget of false alerts allows to what it was spent on
 	started      atomic.Bool
 	full         atomic.Bool // the disk, when it was last looked at
 	records      records

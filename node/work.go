@@ -57,6 +57,10 @@ func (n *Node) judgeCase(ctx context.Context, job *Job) error {
 	}
 	c.Statements, c.Flags, c.Pack = judgement.Statements, judgement.Flags, judgement.Pack
 	c.Fingerprint = judgement.Fingerprint
+	if n.hasBudgets() {
+		n.weighing.Lock()
+		defer n.weighing.Unlock()
+	}
 	results, err := n.results(ctx, c, judgement, objects)
 	if err != nil {
 		return n.failJudging(ctx, job, err)
