@@ -99,40 +99,12 @@ func (n *Node) askWhatIsMissing(ctx context.Context, job *Job, c *Case, study *S
 			return errors.Join(err, n.finish(ctx, job))
 		}
 	}
-	began := time.Now()
-	var answers []*Announcement
-	archives := n.archives()
-	for _, from := range archives {
-		a, err := n.askArchive(ctx, from, study)
-		if err != nil && ctx.Err() != nil {
-			return err
-		}
-		if err != nil {
-			n.Log.Warn("an archive cannot be asked", zap.String("peer", from.Name), zap.Int64("case", c.ID), zap.Error(err))
-			a = &Announcement{Status: unanswered, StudyUIDs: []string{study.UID}}
-		}
-		a.Source, a.From, a.UID = ByQuery, from.Name, from.Name+" "+study.UID
-		answers = append(answers, a)
+	began, archives := time.Now(), n.archives()
+	answers, err := n.askArchives(ctx, archives, c, study)
+	if err != nil {
+		return err
 	}
-	missing := map[string][]Reference{}
-	err := n.Index.Update(ctx, func(tx Tx) error {
-		clear(missing)
-		for _, a := range answers {
-			if known, err := tx.Announcement(a.Source, a.UID); err != nil {
-				return err
-			} else if known != nil {
-				a.Pulls = known.Pulls
-			}
-			if err := n.announce(tx, a, began); err != nil {
-				return err
-			}
-			var err error
-			if missing[a.From], err = tx.MissingInstances(a.Source, a.UID); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	missing, err := n.noteAnswers(ctx, answers, began)
 	if err != nil {
 		return err
 	}
@@ -147,6 +119,49 @@ func (n *Node) askWhatIsMissing(ctx context.Context, job *Job, c *Case, study *S
 		}
 	}
 	return n.inquireAgain(ctx, job, again)
+}
+
+// askArchives asks all archives about a study. One that does not answer is no
+// error: the case goes on without it.
+func (n *Node) askArchives(ctx context.Context, archives []Archive, c *Case, study *Study) (answers []*Announcement, err error) {
+	for _, from := range archives {
+		a, err := n.askArchive(ctx, from, study)
+		if err != nil && ctx.Err() != nil {
+			return nil, err
+		}
+		if err != nil {
+			n.Log.Warn("an archive cannot be asked", zap.String("peer", from.Name), zap.Int64("case", c.ID), zap.Error(err))
+			a = &Announcement{Status: unanswered, StudyUIDs: []string{study.UID}}
+		}
+		a.Source, a.From, a.UID = ByQuery, from.Name, from.Name+" "+study.UID
+		answers = append(answers, a)
+	}
+	return answers, nil
+}
+
+// noteAnswers stores answers of the time when they were asked for, and says
+// what is missing of each archive's.
+func (n *Node) noteAnswers(ctx context.Context, answers []*Announcement, asked time.Time) (missing map[string][]Reference, err error) {
+	missing = map[string][]Reference{}
+	err = n.Index.Update(ctx, func(tx Tx) error {
+		for _, a := range answers {
+			known, err := tx.Announcement(a.Source, a.UID)
+			if err != nil {
+				return err
+			}
+			if known != nil {
+				a.Pulls = known.Pulls
+			}
+			if err := n.announce(tx, a, asked); err != nil {
+				return err
+			}
+			if missing[a.From], err = tx.MissingInstances(a.Source, a.UID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return missing, err
 }
 
 // askedOf says whether archives were asked since the last object of a study.

@@ -49,7 +49,7 @@ func (s *services) commitment(ctx context.Context, rq *ae.NormalizedRequest) err
 // the requestor when that has ended: to a peer with an address it is owed
 // before the request is acknowledged.
 func (s *services) commit(ctx context.Context, rq *ae.NormalizedRequest) error {
-	owed, err := readCommitment(rq)
+	owed, err := s.readCommitment(rq)
 	if err != nil {
 		return err
 	}
@@ -89,8 +89,8 @@ func (s *services) requestor(owed *node.Owed) (config.Peer, bool) {
 }
 
 // readCommitment reads the action information (PS3.4 Table J.3-1).
-func readCommitment(rq *ae.NormalizedRequest) (*node.Owed, error) {
-	o, err := information(rq)
+func (s *services) readCommitment(rq *ae.NormalizedRequest) (*node.Owed, error) {
+	o, err := s.information(rq)
 	if err != nil {
 		return nil, err
 	}
@@ -184,10 +184,11 @@ func (s *services) commitmentCame(ctx context.Context, rq *ae.NormalizedRequest)
 	if rq.TypeID != allCommitted && rq.TypeID != someCommitted {
 		return &ae.StatusError{Status: ae.StatusNoSuchEventType}
 	}
-	transaction, result, err := readResult(rq)
+	o, err := s.information(rq)
 	if err != nil {
 		return err
 	}
+	transaction, result := readResult(o)
 	err = s.node.CommitmentCame(ctx, transaction, *result)
 	var unknown *node.NotFoundError
 	var wrong *node.InputError
@@ -201,11 +202,7 @@ func (s *services) commitmentCame(ctx context.Context, rq *ae.NormalizedRequest)
 }
 
 // readResult reads the event information (PS3.4 Table J.3-2).
-func readResult(rq *ae.NormalizedRequest) (transaction string, result *node.CommitmentResult, err error) {
-	o, err := information(rq)
-	if err != nil {
-		return "", nil, err
-	}
+func readResult(o *dicom.Object) (transaction string, result *node.CommitmentResult) {
 	result = &node.CommitmentResult{Failed: map[string]uint16{}}
 	for _, item := range o.Items(dicom.ReferencedSOPSequence) {
 		result.Committed = append(result.Committed, item.String(dicom.ReferencedSOPInstanceUID))
@@ -214,7 +211,7 @@ func readResult(rq *ae.NormalizedRequest) (transaction string, result *node.Comm
 		reason, _ := item.Int(dicom.FailureReason)
 		result.Failed[item.String(dicom.ReferencedSOPInstanceUID)] = uint16(reason)
 	}
-	return o.String(dicom.TransactionUID), result, nil
+	return o.String(dicom.TransactionUID), result
 }
 
 // committer asks a peer to answer for the documents that it stored.
@@ -246,8 +243,15 @@ func (c *committer) RequestCommitment(ctx context.Context, transaction string, d
 		return nil, nil
 	}
 	var about string
-	err = a.AwaitEvent(ctx, func(rq *ae.NormalizedRequest) (err error) {
-		about, result, err = readResult(rq)
+	err = a.AwaitEvent(ctx, func(rq *ae.NormalizedRequest) error {
+		data, err := readInformation(rq, shortInformation) // the result is about one document
+		if err != nil {
+			return err
+		}
+		o, err := scanInformation(rq, data)
+		if err == nil {
+			about, result = readResult(o)
+		}
 		return err
 	})
 	if err != nil || about != transaction {

@@ -66,7 +66,11 @@ func startKeeper(t *testing.T, how func(n int) answer) *keeper {
 }
 
 func (k *keeper) commit(_ context.Context, rq *ae.NormalizedRequest) error {
-	o, err := information(rq)
+	data, err := readInformation(rq, shortInformation)
+	if err != nil {
+		return err
+	}
+	o, err := scanInformation(rq, data)
 	if err != nil {
 		return err
 	}

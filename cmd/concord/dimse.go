@@ -13,9 +13,13 @@ import (
 	"concord/node"
 )
 
-// maxInformation bounds the data set of a DIMSE-N request: 100,000 instances
-// of some 160 bytes.
-const maxInformation = 16 << 20
+// The data set of a DIMSE-N request is held while it is read: the longest has
+// 50,000 instances of some 160 bytes, and few long ones are held at once.
+const (
+	maxInformation   = 8 << 20
+	shortInformation = 256 << 10
+	maxLong          = 2
+)
 
 // normalizedServices are the DIMSE-N services of the node's SCP.
 var normalizedServices = []struct {
@@ -42,6 +46,7 @@ type services struct {
 	peers *Peers
 	node  *node.Node
 	log   *zap.Logger
+	long  chan struct{} // a token for each long data set that is read
 }
 
 // perform is ae.Server's Normalized.
@@ -55,17 +60,37 @@ func (s *services) perform(ctx context.Context, rq *ae.NormalizedRequest) error 
 }
 
 // information reads the data set of a request.
-func information(rq *ae.NormalizedRequest) (*dicom.Object, error) {
-	var data []byte
-	if rq.Data != nil {
-		var err error
-		if data, err = io.ReadAll(io.LimitReader(rq.Data, maxInformation+1)); err != nil {
-			return nil, err
+func (s *services) information(rq *ae.NormalizedRequest) (*dicom.Object, error) {
+	data, err := readInformation(rq, shortInformation)
+	if err == nil && len(data) > shortInformation {
+		select {
+		case s.long <- struct{}{}:
+			defer func() { <-s.long }()
+		default:
+			return nil, &ae.StatusError{Status: ae.StatusResourceLimitation, Comment: "busy with other long requests; ask again"}
 		}
+		var rest []byte
+		rest, err = readInformation(rq, maxInformation-len(data))
+		data = append(data, rest...)
 	}
-	if len(data) > maxInformation {
+	switch {
+	case err != nil:
+		return nil, err
+	case len(data) > maxInformation:
 		return nil, &ae.StatusError{Status: ae.StatusResourceLimitation, Comment: "too many instances; name fewer at once"}
 	}
+	return scanInformation(rq, data)
+}
+
+// readInformation reads a byte more than the limit where there is more.
+func readInformation(rq *ae.NormalizedRequest, limit int) ([]byte, error) {
+	if rq.Data == nil {
+		return nil, nil
+	}
+	return io.ReadAll(io.LimitReader(rq.Data, int64(limit)+1))
+}
+
+func scanInformation(rq *ae.NormalizedRequest, data []byte) (*dicom.Object, error) {
 	o, err := dicom.ScanDataSet(bytes.NewReader(data), int64(len(data)), rq.TransferSyntax)
 	if err != nil {
 		return nil, &ae.StatusError{Status: ae.StatusInvalidArgumentValue, Comment: "the data set cannot be read", Err: err}
@@ -101,7 +126,7 @@ func (s *services) step(ctx context.Context, rq *ae.NormalizedRequest) error {
 	if rq.Operation != ae.NCreate && rq.Operation != ae.NSet {
 		return &ae.StatusError{Status: ae.StatusUnrecognizedOperation}
 	}
-	o, err := information(rq)
+	o, err := s.information(rq)
 	if err != nil {
 		return err
 	}
@@ -164,7 +189,7 @@ func (s *services) availability(ctx context.Context, rq *ae.NormalizedRequest) e
 	if rq.Operation != ae.NCreate {
 		return &ae.StatusError{Status: ae.StatusUnrecognizedOperation}
 	}
-	o, err := information(rq)
+	o, err := s.information(rq)
 	if err != nil {
 		return err
 	}

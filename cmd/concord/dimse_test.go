@@ -166,3 +166,27 @@ func TestAnnouncementsAreKept(t *testing.T) {
 		t.Errorf("kept %q, want %q", got, want)
 	}
 }
+
+// A step of a long study is kept whole; one beyond all bounds is refused, and
+// the association stands.
+func TestLongSteps(t *testing.T) {
+	s := startSCP(t, "")
+	m := s.modality(dicom.ModalityPerformedProcedureStep)
+	named := func(n int) (list []string) {
+		for i := range n {
+			list = append(list, fmt.Sprintf("1.2.826.0.1.3680043.2.1125.1.%d", i))
+		}
+		return list
+	}
+	m.ask(ae.NCreate, "1.9.1", stepStatus(node.StepInProgress), scheduled("1.2.1", "A1"))
+	if got := m.ask(ae.NSet, "1.9.1", performed(named(120_000)...)); got != "0213" {
+		t.Errorf("120,000 instances: status %s, want 0213", got)
+	}
+	if got := m.ask(ae.NSet, "1.9.1", stepStatus(node.StepCompleted), performed(named(5_000)...)); got != "0000" {
+		t.Errorf("5,000 instances: status %s, want 0000", got)
+	}
+	want := "[procedure step at CT1: COMPLETED, 5000 instances; 5000 not here]"
+	if got := fmt.Sprint(s.announced("1.2.1")); got != want {
+		t.Errorf("kept %s, want %s", got, want)
+	}
+}
