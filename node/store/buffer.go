@@ -17,7 +17,7 @@ const (
 	keptBuffers = 8
 )
 
-// buffer is memory for the bytes of an object. It lies at a page's start, as
+// buffer is memory for bytes on their way to the disk. It lies at a page's start, as
 // direct writes need, and outside of Go's heap, which it would make grow to its
 // double.
 type buffer [bufferSize]byte
@@ -36,11 +36,20 @@ func (b *buffers) get() (*buffer, error) {
 		b.free = b.free[:n-1]
 		return memory, nil
 	}
+	return newBuffer()
+}
+
+// newBuffer is all zeros. free ends it.
+func newBuffer() (*buffer, error) {
 	memory, err := unix.Mmap(-1, 0, len(buffer{}), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
-		return nil, fmt.Errorf("memory for an object: %w", err)
+		return nil, fmt.Errorf("memory of a buffer: %w", err)
 	}
 	return (*buffer)(memory), nil
+}
+
+func (b *buffer) free() {
+	_ = unix.Munmap(b[:]) // fails for what is no mapping
 }
 
 // put takes a buffer that nobody uses any more.
@@ -51,7 +60,7 @@ func (b *buffers) put(memory *buffer) {
 		b.free = append(b.free, memory)
 		return
 	}
-	_ = unix.Munmap(memory[:]) // fails for what is no mapping
+	memory.free()
 }
 
 // close gives the memory back.
@@ -59,7 +68,7 @@ func (b *buffers) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, memory := range b.free {
-		_ = unix.Munmap(memory[:])
+		memory.free()
 	}
 	b.free = nil
 }

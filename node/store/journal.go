@@ -23,11 +23,6 @@ const (
 	segmentSize = 16 << 20
 	// maxSpare segments are kept for another use.
 	maxSpare = 4
-	// maxBuffer bytes of a group are copied together before they are written.
-	maxBuffer = 1 << 20
-	// directPart is the size from which a part of a record is written from
-	// where it lies.
-	directPart = 64 << 10
 )
 
 // Journal makes records durable before what they call for is done. A record is
@@ -55,7 +50,8 @@ type Journal struct {
 	// Of the caller that flushes:
 	active   *segment
 	sequence uint64 // of the last record
-	buffer   []byte
+	buffer   *buffer
+	used     int // bytes of buffer that are not written yet
 }
 
 // entry is a record on its way to the disk.
@@ -117,6 +113,9 @@ func (j *Journal) write(group []*entry) error {
 	for _, e := range group {
 		need += recordHeaderSize + e.size
 	}
+	if j.size%blockSize == 0 {
+		need = wholeBlocks(need)
+	}
 	if j.active == nil || j.active.end+need > j.active.size {
 		if err := j.rotate(need); err != nil {
 			return err
@@ -140,37 +139,55 @@ func (j *Journal) write(group []*entry) error {
 
 // put writes the records of a group, behind the header in a new segment.
 func (j *Journal) put(group []*entry) error {
-	s := j.active
-	buffer := j.buffer[:0]
-	write := func(b []byte) error {
-		n, err := s.file.WriteAt(b, s.end)
-		s.end += int64(n)
-		return err
-	}
-	if s.end == 0 {
-		buffer = appendHeader(buffer, s.first, s.salt)
+	var head []byte
+	j.used = 0 // also after an error
+	if s := j.active; s.end == 0 {
+		head = appendHeader(head, s.first, s.salt)
 	}
 	for i, e := range group {
-		buffer = appendRecordHeader(buffer, s.salt, j.sequence+uint64(i)+1, e.parts...)
-		for _, part := range e.parts {
-			if len(part) < directPart {
-				buffer, part = append(buffer, part...), nil
-			}
-			if part == nil && len(buffer) < maxBuffer {
-				continue
-			}
-			if err := write(buffer); err != nil {
-				return err
-			}
-			buffer = buffer[:0]
-			if err := write(part); err != nil {
+		head = appendRecordHeader(head, j.active.salt, j.sequence+uint64(i)+1, e.parts...)
+		for _, part := range append([][]byte{head}, e.parts...) {
+			if err := j.collect(part); err != nil {
 				return err
 			}
 		}
+		head = head[:0]
 	}
-	j.buffer = buffer
-	return write(buffer)
+	return j.drain()
 }
+
+// collect puts bytes into the buffer, which it writes when it is full.
+func (j *Journal) collect(p []byte) error {
+	for len(p) > 0 {
+		if j.used == len(j.buffer) {
+			if err := j.drain(); err != nil {
+				return err
+			}
+		}
+		n := copy(j.buffer[j.used:], p)
+		j.used += n
+		p = p[n:]
+	}
+	return nil
+}
+
+// drain writes the buffer, with zeros up to a whole block where that bypasses
+// the page cache: the next group then begins behind them.
+func (j *Journal) drain() error {
+	s := j.active
+	n := j.used
+	if s.direct {
+		n = int(wholeBlocks(int64(n)))
+		clear(j.buffer[j.used:n])
+	}
+	j.used = 0
+	written, err := s.file.WriteAt(j.buffer[:n], s.end)
+	s.end += int64(written)
+	return err
+}
+
+// wholeBlocks rounds up.
+func wholeBlocks(n int64) int64 { return (n + blockSize - 1) &^ (blockSize - 1) }
 
 // rotate begins another segment with room for need bytes.
 func (j *Journal) rotate(need int64) error {
@@ -184,8 +201,19 @@ func (j *Journal) rotate(need int64) error {
 	}
 	j.retire()
 	s.end, s.salt, s.first = 0, little.Uint32(salt[:]), j.sequence+1
+	j.bypass(s)
 	j.active = s
 	return nil
+}
+
+// bypass makes what is written to a segment bypass the page cache, which would
+// only cost: a segment is read after a crash. Not every file system can do it.
+func (j *Journal) bypass(s *segment) {
+	if s.direct || s.size != j.size || s.size%blockSize != 0 {
+		return
+	}
+	_, err := unix.FcntlInt(s.file.Fd(), unix.F_SETFL, unix.O_RDWR|unix.O_DIRECT)
+	s.direct = err == nil
 }
 
 // retire ends the active segment.
@@ -262,11 +290,13 @@ func (j *Journal) create(size int64) (_ *segment, err error) {
 			err = errors.Join(err, file.Close(), os.Remove(name))
 		}
 	}()
-	zeros := make([]byte, maxBuffer)
-	for at := int64(0); size == j.size && at < size; at += int64(len(zeros)) {
-		if _, err := file.WriteAt(zeros[:min(int64(len(zeros)), size-at)], at); err != nil {
-			return nil, err
-		}
+	s := &segment{file: file, size: size}
+	j.bypass(s)
+	if size == j.size {
+		err = s.fill()
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := file.Sync(); err != nil {
 		return nil, err
@@ -274,7 +304,22 @@ func (j *Journal) create(size int64) (_ *segment, err error) {
 	if err := syncDir(j.dir); err != nil {
 		return nil, err
 	}
-	return &segment{file: file, size: size}, nil
+	return s, nil
+}
+
+// fill writes zeros.
+func (s *segment) fill() error {
+	zeros, err := newBuffer()
+	if err != nil {
+		return err
+	}
+	defer zeros.free()
+	for at := int64(0); at < s.size; at += int64(len(zeros)) {
+		if _, err := s.file.WriteAt(zeros[:min(int64(len(zeros)), s.size-at)], at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Release gives up the records up to a sequence: the index holds their effects.
@@ -329,6 +374,9 @@ func (j *Journal) close() error {
 		if s != nil {
 			errs = append(errs, s.file.Close())
 		}
+	}
+	if j.buffer != nil {
+		j.buffer.free()
 	}
 	return errors.Join(errs...)
 }

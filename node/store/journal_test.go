@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -19,11 +20,19 @@ import (
 	"concord/node"
 )
 
-const smallSegment = 4 << 10
+const (
+	smallSegment  = 4000     // no whole blocks: it goes through the page cache, record behind record
+	directSegment = 64 << 10 // whole blocks: it bypasses the page cache, each group in its own
+)
 
 func openSmall(t testing.TB, dir string, processed uint64) *Journal {
 	t.Helper()
-	j, err := openJournal(dir, smallSegment, processed, zap.NewNop())
+	return openSized(t, dir, smallSegment, processed)
+}
+
+func openSized(t testing.TB, dir string, size int64, processed uint64) *Journal {
+	t.Helper()
+	j, err := openJournal(dir, size, processed, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,14 +74,20 @@ func segments(t testing.TB, dir string) []string {
 }
 
 func TestJournalComesBack(t *testing.T) {
+	for _, size := range []int64{smallSegment, directSegment} {
+		t.Run(strconv.FormatInt(size, 10), func(t *testing.T) { comesBack(t, size) })
+	}
+}
+
+func comesBack(t *testing.T, segment int64) {
 	dir := t.TempDir()
 	var want []record
 	for life := range 3 { // each life leaves records to the next
-		j := openSmall(t, dir, 0)
+		j := openSized(t, dir, segment, 0)
 		if got := replayed(t, j, 0); !slices.EqualFunc(got, want, sameRecord) {
 			t.Fatalf("life %d: %d records came back, want %d", life, len(got), len(want))
 		}
-		for i, size := range []int{0, 1, 100, smallSegment / 2, smallSegment - headerSize - recordHeaderSize, smallSegment, 3, 3 * directPart, 7} {
+		for i, size := range []int{0, 1, 100, int(segment) / 2, int(segment) - headerSize - recordHeaderSize, int(segment), 3, bufferSize, 3 * bufferSize, 7} {
 			payload := random(size)
 			n := appendRecord(t, j, payload)
 			if i > 0 && n != want[len(want)-1].sequence+1 {
@@ -88,13 +103,41 @@ func TestJournalComesBack(t *testing.T) {
 		}
 	}
 	middle := want[12].sequence
-	j := openSmall(t, dir, middle)
+	j := openSized(t, dir, segment, middle)
 	if got := replayed(t, j, middle); !slices.EqualFunc(got, want[13:], sameRecord) {
 		t.Fatalf("%d records came back behind %d", len(got), middle)
 	}
 	j.Release(want[len(want)-1].sequence)
 	if got := replayed(t, j, middle); len(got) > 0 {
 		t.Errorf("%d records came back that were given up", len(got))
+	}
+}
+
+// Groups in blocks of their own: a torn last one is nothing, a damaged one
+// before others is missed.
+func TestDamagedBlocks(t *testing.T) {
+	dir := t.TempDir()
+	j := openSized(t, dir, directSegment, 0)
+	for range 3 {
+		appendRecord(t, j, random(3000))
+	}
+	if !j.active.direct {
+		t.Skip("this file system has no writes that bypass the page cache")
+	}
+	if err := j.close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(segments(t, dir)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ block, found, missing int }{{3, 3, 0}, {2, 2, 0}, {1, 2, 1}, {0, 2, 1}} {
+		damaged := slices.Clone(data)
+		clear(damaged[c.block*blockSize+blockSize/2 : (c.block+1)*blockSize])
+		found, missing := readRecords(damaged)
+		if len(found) != c.found || missing != uint64(c.missing) {
+			t.Errorf("block %d: %d records, %d missing; want %d, %d", c.block, len(found), missing, c.found, c.missing)
+		}
 	}
 }
 

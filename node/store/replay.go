@@ -33,6 +33,9 @@ func openJournal(dir string, size int64, processed uint64, log *zap.Logger) (_ *
 			err = errors.Join(fmt.Errorf("store: open the journal: %w", err), j.close())
 		}
 	}()
+	if j.buffer, err = newBuffer(); err != nil {
+		return nil, err
+	}
 	names, err := filepath.Glob(filepath.Join(dir, "*"+segmentSuffix+"*"))
 	if err != nil {
 		return nil, err

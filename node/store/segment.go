@@ -38,6 +38,7 @@ type segment struct {
 	first   uint64 // sequence of the first record
 	last    uint64 // once it is full; first-1 when it holds none
 	damaged bool   // kept aside rather than used again
+	direct  bool   // what is written bypasses the page cache
 }
 
 func appendHeader(b []byte, first uint64, salt uint32) []byte {
