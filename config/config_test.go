@@ -120,6 +120,7 @@ func TestSet(t *testing.T) {
 			[]Peer{{Name: "pacs", AETitle: "ORTHANC", Address: "127.0.0.1:4242", SendResults: true}}},
 		{`peers=[{"name":"a","ae_title":"A"},{"name":"b","ae_title":"B"}]`,
 			func(c *Config) any { return c.Peers }, []Peer{{Name: "a", AETitle: "A"}, {Name: "b", AETitle: "B"}}},
+		{`peers[0].max_false_alerts=2%`, func(c *Config) any { return c.Peers[0].MaxFalseAlerts }, Percent(2)},
 		{`peers[0].send=flagged`, func(c *Config) any { return c.Peers[0].Send }, SendFlagged},
 		{`hl7_destinations[0].hours=22:00-06:30`, func(c *Config) any { return c.HL7Destinations[0].Hours },
 			Hours{22 * time.Hour, 6*time.Hour + 30*time.Minute}},
@@ -199,6 +200,12 @@ func TestErrors(t *testing.T) {
 		{name: "HL7 sender", file: "hl7: {senders: [{name: a}, {name: a, allow: [10.0.0.0/33]}]}\n",
 			want: []string{"hl7.senders[0].allow is empty", "hl7.senders[1].name is a", `hl7.senders[1].allow[0] is "10.0.0.0/33"`}},
 		{name: "HL7 version", file: "hl7_destinations: [{name: a, address: \"h:1\", version: 2.7}]\n", want: []string{`version is "2.7"; write 2.5.1 or 2.4 or 2.3.1`}},
+		{name: "budget of nothing", sets: []string{"peers[0].max_false_alerts=0.01%"}, want: []string{"peers[0].max_false_alerts", "one in a thousand"}},
+		{name: "language of a receiver", sets: []string{"hl7_destinations[0].language=fr"}, want: []string{"hl7_destinations[0].language", "en or zh"}},
+		{name: "header of nobody", sets: []string{"http.user_header=X-Remote-User"}, want: []string{"http.user_header", "http.trusted_proxies"}},
+		{name: "header that is none", sets: []string{"http.user_header='X Remote'", "http.trusted_proxies=[10.0.0.7]"}, want: []string{"http.user_header", "X-Remote-User"}},
+		{name: "proxy that is none", sets: []string{"http.trusted_proxies=[proxy.example]"}, want: []string{"http.trusted_proxies[0]", "10.0.0.0/24"}},
+		{name: "host with a scheme", sets: []string{"http.hosts=['https://concord.example']"}, want: []string{"http.hosts[0]", "without port"}},
 		{name: "no watermark", sets: []string{"retention.high_watermark=0%"}, want: []string{"keeps nothing"}},
 		{name: "audit", sets: []string{"audit.address=repository", "audit.transport=tcp", "audit.spool=1KiB"}, want: []string{`audit.address is "repository"; write host:port`, `audit.transport is "tcp"; write tls or udp`, "audit.spool is 1024; write 1048576 to"}},
 		{name: "retrieval without a query", file: "peers: [{name: a, ae_title: A, address: \"h:1\", retrieve: move}]\n", want: []string{"peers[0].retrieve is set", "add query: true"}},
@@ -318,7 +325,7 @@ func TestWithNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	const text = `{"ae_title": "NEW", "peers": [{"name": "a", "ae_title": "A", "ae_titles": ["B"], "allow": ["10.0.0.0/8"], "address": "10.0.0.7:104",
-		"send_results": true, "hours": "22:00-06:30"}]}`
+		"send_results": true, "hours": "22:00-06:30", "max_false_alerts": "2.5%", "language": "zh"}]}`
 	changed, err := c.WithNetwork([]byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -333,7 +340,8 @@ func TestWithNetwork(t *testing.T) {
 	}
 	before, err1 := changed.Network().Digest()
 	after, err2 := again.Network().Digest()
-	if err1 != nil || err2 != nil || before != after || again.Peers[0].Hours != (Hours{22 * time.Hour, 6*time.Hour + 30*time.Minute}) {
+	if err1 != nil || err2 != nil || before != after || again.Peers[0].Hours != (Hours{22 * time.Hour, 6*time.Hour + 30*time.Minute}) ||
+		again.Peers[0].MaxFalseAlerts != 2.5 || again.Peers[0].Language != LanguageChinese {
 		t.Errorf("read back %+v, want %+v", again.Network(), changed.Network())
 	}
 	if c.DICOM.AETitle != "CONCORD" || len(again.HL7Destinations) != 1 {
