@@ -16,7 +16,8 @@ const documentLead = 5 * time.Second
 // awaitDocument holds an ORU back while the Structured Report that it names is
 // about to be stored for the first time, and says whether it did; else d is
 // what goes out now. Its bytes never change after that: nameDocument changes
-// those that are held only.
+// those that are held, and one that did not wait to the end names no planned
+// document any more.
 func (n *Node) awaitDocument(ctx context.Context, job *Job, d *Delivery) (held bool, err error) {
 	err = n.Index.Update(ctx, func(tx Tx) error {
 		all, err := tx.CaseDeliveries(d.CaseID)
@@ -32,10 +33,14 @@ func (n *Node) awaitDocument(ctx context.Context, job *Job, d *Delivery) (held b
 			return tx.RetryJob(job.ID, until)
 		}
 		now, err := tx.Delivery(d.ID)
-		if now != nil {
-			*d = *now
+		if err != nil || now == nil {
+			return err
 		}
-		return err
+		if *d = *now; !slices.ContainsFunc(named, func(o Delivery) bool { return o.State == DeliveryWaiting }) {
+			return nil
+		}
+		d.Names = "" // whatever it will be stored as
+		return tx.PutDelivery(d)
 	})
 	return held, err
 }
@@ -43,16 +48,22 @@ func (n *Node) awaitDocument(ctx context.Context, job *Job, d *Delivery) (held b
 // releaseMessages lets the ORUs of a case go that wait for its document, under
 // the name that it got.
 func releaseMessages(tx Tx, document *Delivery, all []Delivery) error {
-	if document.Kind != SR {
-		return nil
+	if document.Kind != SR || document.planned == "" {
+		return nil // they were released when it was tried for the first time
 	}
 	now := time.Now()
 	for i := range all {
 		d := &all[i]
-		if d.Kind != ORU || d.State != DeliveryWaiting || d.Attempts > 0 {
+		if d.Kind != ORU || d.State != DeliveryWaiting || d.Attempts > 0 || document.planned != d.Names {
 			continue
 		}
-		if document.planned != "" && document.planned == d.Names && d.At.Add(documentLead).After(now) {
+		first := !slices.ContainsFunc(all, func(o Delivery) bool {
+			return o.ID != document.ID && o.Kind == SR && o.UID == d.Names && o.State != DeliveryWaiting
+		})
+		if !first { // another PACS has it under this name, and it may be on its way
+			continue
+		}
+		if document.UID != d.Names {
 			if err := nameDocument(tx, d.ID, document); err != nil {
 				return err
 			}
@@ -68,7 +79,7 @@ func releaseMessages(tx Tx, document *Delivery, all []Delivery) error {
 // stored.
 func nameDocument(tx Tx, id int64, document *Delivery) error {
 	d, err := tx.Delivery(id)
-	if err != nil || d == nil || d.Names == document.UID {
+	if err != nil || d == nil {
 		return err
 	}
 	d.Payload = bytes.ReplaceAll(d.Payload, []byte(d.Names), []byte(document.UID))
