@@ -233,16 +233,19 @@ func TestPeersThatComeLate(t *testing.T) {
 	pacsAddress, risAddress, sets := faultAddresses(t)
 	n := faultNode(t, t.TempDir(), sets)
 	defer n.stop()
-	for i := range 3 {
+	store := func(i int) {
 		if !storeCase(t, n, i) {
 			t.Fatal("not acknowledged")
 		}
 	}
+	store(0)
 	for _, destination := range []string{"pacs", "ris"} {
 		if detail := deliveryOf(t, n, "FAULT0", destination, "retrying"); !strings.Contains(detail, "refused") {
 			t.Errorf("%s retries because of %q", destination, detail)
 		}
 	}
+	store(1)
+	store(2)
 	folder := t.TempDir()
 	scp, err := startProcess(filepath.Join(t.TempDir(), "log"), "storescp", "--fork", "-aet", "PACS", "+xa", "-od", folder, fmt.Sprint(port(pacsAddress)))
 	if err != nil {
