@@ -43,6 +43,7 @@ var (
 	diskDesc       = describe("disk_used_ratio", "Used share of the disk that holds the objects.")
 	refusingDesc   = describe("refusing", "1 while objects and messages are refused because the disk is full.")
 	casesDesc      = describe("cases", "Cases by state.", "state")
+	spentDesc      = describe("false_alerts_spent_ratio", "Share of a destination's budget of false alerts that is spent, known and expected.", "destination")
 	pausedDesc     = describe("destination_paused", "1 while a person holds the results of a destination back.", "destination")
 )
 
@@ -72,8 +73,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(pausedDesc, prometheus.GaugeValue, paused, d.Name)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
 	c.collectDisk(ch)
-	c.collectCases(ch)
+	c.collectCases(ctx, ch)
+	c.collectBudgets(ctx, ch)
 }
 
 func (c *collector) collectDisk(ch chan<- prometheus.Metric) {
@@ -90,9 +94,20 @@ func (c *collector) collectDisk(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(refusingDesc, prometheus.GaugeValue, refusing)
 }
 
-func (c *collector) collectCases(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
+func (c *collector) collectBudgets(ctx context.Context, ch chan<- prometheus.Metric) {
+	for _, d := range c.node.Destinations() {
+		budget, err := c.node.Budget(ctx, d.Name)
+		if err != nil {
+			c.log.Warn("cannot read a budget of false alerts for the metrics", zap.String("destination", d.Name), zap.Error(err))
+			return
+		}
+		if budget != nil {
+			ch <- prometheus.MustNewConstMetric(spentDesc, prometheus.GaugeValue, budget.Spent/budget.Limit, d.Name)
+		}
+	}
+}
+
+func (c *collector) collectCases(ctx context.Context, ch chan<- prometheus.Metric) {
 	counts, err := c.node.CountCases(ctx)
 	if err != nil {
 		c.log.Warn("cannot count cases for the metrics", zap.Error(err))

@@ -68,6 +68,9 @@ func TestBudgetIsSeen(t *testing.T) {
 		t.Errorf("the destination does not tell: %s", body)
 	}
 	readContract(t).check(t, body)
+	if _, body := h.do("GET", "/metrics", "", ""); !strings.Contains(body, `concord_false_alerts_spent_ratio{destination="ris"} 1`) {
+		t.Error("the metrics do not tell")
+	}
 	for path, words := range map[string]string{"/destinations?lang=en": "of 1.0 in 100 reports", "/cases/2?lang=zh": "未发往 ris"} {
 		if _, page := h.do("GET", path, "", ""); !strings.Contains(page, words) {
 			t.Errorf("%s does not say %q", path, words)
