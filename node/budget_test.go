@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"concord/node/report"
 )
 
 // ward is a destination whose flags' truth is known: the model says how sure
@@ -218,6 +220,36 @@ func TestDoubtLearns(t *testing.T) {
 			if math.Abs(got[0]-got[1]) > 1e-9 {
 				t.Errorf("%s: doubt %.4f, want %.4f", name, got[0], got[1])
 			}
+		}
+	}
+}
+
+// A verdict of the model whose flag is held back is no verdict there; that of
+// a rule leaves the statement as it is. The case itself does not change.
+func TestWhatIsHeldBackDoesNotGoOut(t *testing.T) {
+	c := flagged(supportRule, "LAT-001")
+	shown := c.without([]Alert{{Statement: 1, Rule: supportRule}, {Statement: 2, Rule: "LAT-001"}}, &chinese)
+	if len(shown.Flags) != 0 || shown.Statements[0].Verdict != NotJudged || shown.Statements[0].Reason != chinese.heldBack ||
+		shown.Statements[0].Confidence != 0 || shown.Statements[1].Verdict != No {
+		t.Errorf("goes out as %+v with flags %+v", shown.Statements, shown.Flags)
+	}
+	if len(c.Flags) != 2 || c.Statements[0].Verdict != No || c.without(nil, &english) != c {
+		t.Errorf("the case changed: %+v", c)
+	}
+}
+
+// What the node itself says of a statement is said in the language asked for.
+func TestReasonsInTheOtherLanguage(t *testing.T) {
+	for _, tt := range []struct {
+		to       *words
+		is, want string
+	}{
+		{&chinese, english.undecided, chinese.undecided}, {&english, chinese.deadline, english.deadline},
+		{&english, chinese.skipped[report.SkipVague], report.SkipVague}, {&chinese, report.SkipVague, chinese.skipped[report.SkipVague]},
+		{&chinese, "a pack's own reason", "a pack's own reason"}, {&english, "", ""},
+	} {
+		if got := tt.to.reason(tt.is); got != tt.want {
+			t.Errorf("%q in %s: %q, want %q", tt.is, tt.to.language, got, tt.want)
 		}
 	}
 }

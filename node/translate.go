@@ -42,7 +42,8 @@ func (n *Node) inLanguage(language string, c *Case, objects []Object) *Case {
 func (w *words) reason(text string) string {
 	for _, other := range []*words{&english, &chinese} {
 		for _, pair := range [][2]string{{other.identityHeld, w.identityHeld}, {other.noPack, w.noPack}, {other.noPictures, w.noPictures},
-			{other.undecided, w.undecided}} {
+			{other.undecided, w.undecided},
+			{other.deadline, w.deadline}, {other.unavailable, w.unavailable}} {
 			if text == pair[0] {
 				return pair[1]
 			}
