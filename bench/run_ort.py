@@ -2,7 +2,8 @@
 """Concord's way to ONNX Runtime, beside ONNX Runtime's own time for the same runs through its package for node.
 
 usage: run_ort.py [--rounds N] [--pack DIR] [--calls N] [--out FILE]
-Rounds take both in turn; a ratio is the median over the rounds of medians of CPU time (all threads), wall time beside it.
+Rounds take both in turn. A ratio is the median over the rounds: of the least CPU time of a run (all threads), which a busy
+machine disturbs least, and of the median wall time.
 --pack: an exported pack (of the base shape: inference/packs/ofa/random_checkpoint.py and export.py) for the statements that
 share a picture; without it the built-in one. Exits 1 when a limit is not kept.
 """

@@ -135,7 +135,8 @@ func timeGraph(engine *onnx.Engine, path string, runs int, spec string) error {
 	return json.NewEncoder(os.Stdout).Encode(map[string]any{"ms": wall, "cpu_ms": cpu, "first": out["logits"].Floats[:3]})
 }
 
-// measure returns the medians of wall and CPU time of a call in ms, after one call to warm up.
+// measure returns the median of the wall time and the least CPU time of a call in ms, after one call to warm up. What
+// else runs on a machine adds to both; the least CPU time is what the call itself takes.
 func measure(runs int, call func() error) (wall, cpu float64, err error) {
 	if err := call(); err != nil {
 		return 0, 0, err
@@ -149,7 +150,7 @@ func measure(runs int, call func() error) (wall, cpu float64, err error) {
 		walls = append(walls, ms(time.Since(began)))
 		cpus = append(cpus, ms(cpuTime()-used))
 	}
-	return median(walls), median(cpus), nil
+	return median(walls), slices.Min(cpus), nil
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
