@@ -75,26 +75,40 @@ func (c *clause) ruling() bool {
 	return c.hasWord([]string{"if", "If", "unless", "should", "would", "could", "might", "may"})
 }
 
-// qualified: the denial is of a special kind: 'no acute fracture', 'no other mass', 'no large effusion'.
+// qualified: the denial is of a special kind: 'no drainable abscess', 'no large effusion'. A plain one has no
+// other word between the denial and the comma behind finding i than terms and fillers.
 func (d *detail) qualified(i int) bool {
 	c, m := d.clause, &d.mentions[i]
 	if c.colours&(cuePrior|cueRecommend|cueHistory|cueUncertain) != 0 {
 		return true
 	}
-	for j := max(0, m.from-8); j < len(c.tokens) && j < m.to+6; j++ {
-		switch c.lower(j) {
-		case "other", "additional", "new", "acute", "significant", "large", "suspicious", "dominant", "discrete", "solid", "definite", "displaced",
-			"obstructing", "obstructive", "further", "enhancing", "residual", "recurrent", "gross", "focal", "second", "another", "malignant", "appreciable",
-			"enlarged", "bulky", "sizable", "frank", "drainable", "otherwise", "remaining", "elsewhere", "remainder", "calcified", "noncalcified", "intrahepatic",
-			"extrahepatic", "余", "其", "新", "再", "他", "急", "活":
-			return true
-		case "大":
-			if j+1 < len(c.tokens) && c.word(j+1) == "量" {
-				return true
-			}
+	from := 0
+	for _, s := range c.scopes {
+		if s.to <= m.from {
+			from = s.to
 		}
 	}
-	return false
+	for j := from; j < len(c.tokens); j++ {
+		if c.mark(j, ",，;；.。") {
+			if j > m.to {
+				break
+			}
+			continue
+		}
+		if fillers[c.lower(j)] || denialWords[c.lower(j)] || c.covered(j) {
+			continue
+		}
+		return true
+	}
+	return slices.ContainsFunc(d.mentions, func(a mention) bool { return a.kind == "attribute" && a.from >= from })
+}
+
+var denialWords = setOf("or in of any there seen identified evident present noted on at for evidence 见 及 或 和 与 征 象 确 在 中 明")
+
+// covered: token i is part of a term or a cue.
+func (c *clause) covered(i int) bool {
+	return slices.ContainsFunc(c.terms, func(h hit) bool { return h.from <= i && i < h.to }) ||
+		slices.ContainsFunc(c.scopes, func(s sighting) bool { return s.from <= i && i < s.to })
 }
 
 // samePlace: sides and organs agree as far as both are said; a denial without an organ covers every place
@@ -125,7 +139,7 @@ func (k *checker) normalOrgan() {
 			return true
 		}
 		for _, a := range affirmed {
-			if a.statement != s && a.organ != nil && a.finding.has("important") && partOf(a.organ, o.concept) && (o.side == sideNone || o.side == sideBoth || o.side == a.side) {
+			if a.statement != s && a.organ != nil && a.finding.has("important") && partOf(a.organ, o.concept) && covers(d.sideOf(o), a.side) {
 				k.flag("NORM-002", max(s.N, a.statement.N), k.name(o.concept), quote(a.statement.Text))
 				return true
 			}
@@ -133,6 +147,17 @@ func (k *checker) normalOrgan() {
 		return true
 	})
 }
+
+// sideOf is the side of place m, by itself or by the label of its paragraph.
+func (d *detail) sideOf(m *mention) side {
+	if m.side == sideNone {
+		return d.label.side
+	}
+	return m.side
+}
+
+// covers: what is said of side s is said of side t, too.
+func covers(s, t side) bool { return s == sideNone || s == sideBoth || s == t }
 
 var fillers = setOf("the is are appear appears a an and both within limits grossly also 均 亦 也 各 明 显")
 
@@ -161,11 +186,7 @@ func (d *detail) whollyNormal() *mention {
 func (d *detail) plain() bool {
 	c := d.clause
 	for i, t := range c.tokens {
-		if t.class == classMark || fillers[c.lower(i)] {
-			continue
-		}
-		covered := func(from, to int) bool { return from <= i && i < to }
-		if !slices.ContainsFunc(c.terms, func(h hit) bool { return covered(h.from, h.to) }) && !slices.ContainsFunc(c.scopes, func(s sighting) bool { return covered(s.from, s.to) }) {
+		if t.class != classMark && !fillers[c.lower(i)] && !c.covered(i) {
 			return false
 		}
 	}

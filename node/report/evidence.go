@@ -72,14 +72,14 @@ func (d *detail) unread(q *lesion) bool {
 	if slices.ContainsFunc(d.lesions, func(l lesion) bool { return !l.denied && l.finding != unnamed }) {
 		return false
 	}
-	return d.unknown() >= 2
+	return d.unknown(nil) >= 2
 }
 
-// unknown counts the words outside terms, cues, denials and measurements.
-func (d *detail) unknown() int {
+// unknown counts the words outside terms, denials, measurements and the words known besides.
+func (d *detail) unknown(known map[string]bool) int {
 	c, n := d.clause, 0
 	for i, t := range c.tokens {
-		if t.class == classMark || t.class == classNumber || c.denied[i] || fillers[c.lower(i)] || lengths[c.lower(i)] > 0 {
+		if t.class == classMark || t.class == classNumber || c.denied[i] || fillers[c.lower(i)] || known[c.lower(i)] || lengths[c.lower(i)] > 0 {
 			continue
 		}
 		if !slices.ContainsFunc(c.terms, func(h hit) bool { return h.from <= i && i < h.to }) {

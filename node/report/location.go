@@ -83,43 +83,42 @@ func (k *checker) lobeName(lobe string, on side) string {
 // levelFindings are told by spinal level.
 var levelFindings = []string{"herniation", "bulge", "compression fracture", "fracture", "spondylolisthesis"}
 
-// LOC-002: the impression puts a finding at a spinal level at which the findings have none of the kind.
+// LOC-002: the impression puts a finding at a spinal level of which the findings say nothing but what is
+// normal, and exactly one statement of theirs affirms the finding, at one other level.
 func (k *checker) levels() {
 	for _, i := range k.concludes() {
 		s, d := &k.r.Statements[i], &k.r.details[i]
 		said := d.clause.levels()
-		if len(said) == 0 || d.clause.ranged() {
+		if len(said) != 1 || d.clause.ranged() {
 			continue
 		}
 		for _, m := range d.mentions {
 			if m.denied || !slices.Contains(levelFindings, m.english) {
 				continue
 			}
-			if found, ok := k.levelsOf(m.concept); ok && !overlap(found, said) && !k.spokenOf(said) {
-				k.flag("LOC-002", s.N, strings.Join(said, ", "), k.name(m.concept), strings.Join(found, ", "))
+			if found := k.levelOf(m.concept); found != "" && !overlap([]string{found}, said) && !k.spokenOf(said) {
+				k.flag("LOC-002", s.N, said[0], k.name(m.concept), found)
 			}
 			break
 		}
 	}
 }
 
-// levelsOf gathers the levels at which the findings affirm f; ok is false when some statement of it names
-// no level or a range.
-func (k *checker) levelsOf(f *concept) (found []string, ok bool) {
+// levelOf is the level at which the findings affirm f, "" unless one statement does, at one level.
+func (k *checker) levelOf(f *concept) string {
+	level := ""
 	for i := range k.r.Statements {
 		d := &k.r.details[i]
 		if k.r.Statements[i].Section != "findings" || !slices.ContainsFunc(d.mentions, func(m mention) bool { return related(m.concept, f) && !m.denied }) {
 			continue
 		}
 		at := d.clause.levels()
-		if len(at) == 0 || d.clause.ranged() {
-			return nil, false
+		if len(at) != 1 || d.clause.ranged() || level != "" {
+			return ""
 		}
-		for _, l := range at {
-			found = appendNew(found, l)
-		}
+		level = at[0]
 	}
-	return found, len(found) > 0
+	return level
 }
 
 // overlap: the lists share a level, or one names a vertebra and the other a disc beside it.

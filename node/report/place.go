@@ -22,24 +22,31 @@ func (k *checker) regionNames(regions []string) string {
 	return strings.Join(out, ", ")
 }
 
-// wholeBody modalities show whatever takes up the tracer.
-func (e *exam) wholeBody() bool {
-	return slices.Contains(e.modalities, "NM") || slices.Contains(e.modalities, "PT")
-}
-
 // near: the region is examined or lies beside one that is.
 func (k *checker) near(regions []string, region string) bool {
 	return slices.ContainsFunc(regions, func(r string) bool { return r == region || k.lex.adjacent(r, region) })
 }
 
-// foreign tells whether place m lies outside all of regions, beyond doubt.
-func (k *checker) foreign(regions []string, m *mention) bool {
-	return m.place() && !m.has("loose") && !m.has("generic") && m.region != "any" && m.region != "-" && !k.near(regions, m.region)
+// wholeBody modalities show whatever takes up the tracer.
+func (e *exam) wholeBody() bool {
+	return slices.Contains(e.modalities, "NM") || slices.Contains(e.modalities, "PT")
 }
 
-// PART-001: a statement that names only organs far from what was examined.
+// sectional are the modalities whose field of view is known from the body part: an angiogram, an endoscopy or
+// a specimen goes where the disease is.
+var sectional = []string{"CT", "MR", "US", "CR", "DX", "MG", "RG", "RF", "PX"}
+
+// PART-001: a statement of a landmark, an organ that fills its region and goes by no other name, that no
+// examination of the part can show; or a report all of whose organs are elsewhere.
 func (k *checker) foreignPart() {
 	if len(k.exam.regions) == 0 || k.exam.wholeBody() || k.fetal() {
+		return
+	}
+	if m, n := k.elsewhereOnly(); m != nil {
+		k.flag("PART-001", n, k.name(m.concept), k.regionNames(k.exam.regions))
+		return
+	}
+	if slices.ContainsFunc(k.exam.modalities, func(m string) bool { return !slices.Contains(sectional, m) }) {
 		return
 	}
 	regions := slices.Clone(k.exam.regions)
@@ -61,45 +68,58 @@ func (k *checker) foreignPart() {
 	})
 }
 
+// elsewhereOnly is the first place the report names and its statement, if it names at least two and none is
+// near the examination.
+func (k *checker) elsewhereOnly() (first *mention, n int) {
+	places, near := 0, false
+	k.observed(func(s *Statement, d *detail) bool {
+		for i := range d.mentions {
+			m := &d.mentions[i]
+			if m.region == "any" || m.region == "-" {
+				continue
+			}
+			near = near || k.near(k.exam.regions, m.region)
+			if m.place() && !m.has("loose") {
+				if places++; first == nil {
+					first, n = m, s.N
+				}
+			}
+		}
+		return !near
+	})
+	if near || places < 2 {
+		return nil, 0
+	}
+	return first, n
+}
+
 // fetal: the report is of a fetus, all of which lies in the pelvis.
 func (k *checker) fetal() bool {
 	return slices.ContainsFunc(k.r.details, func(d detail) bool {
-		return slices.ContainsFunc(d.mentions, func(m mention) bool { return m.english == "fetus" || m.english == "placenta" })
+		return slices.ContainsFunc(d.mentions, func(m mention) bool { return m.has("fetal") })
 	})
 }
 
-// onlyForeign is the first place of a statement that asserts something and whose places are all foreign.
+// onlyForeign is the landmark that a statement is about, if it is far from regions and nothing else that the
+// statement names is near them; nil for a primary elsewhere ('metastases from colon cancer') and for a device.
 func (k *checker) onlyForeign(regions []string, d *detail) *mention {
-	if !d.clause.says() || d.primary() {
+	if !d.clause.says() || d.names("modality", "device") || d.clause.colours&cueUncertain != 0 {
 		return nil
 	}
 	var first *mention
 	for i := range d.mentions {
 		m := &d.mentions[i]
 		switch {
-		case k.foreign(regions, m) && k.onTheWay(m):
+		case m.isa == "neoplasm" || m.english == "neoplasm":
 			return nil
-		case k.foreign(regions, m):
-			if first == nil {
-				first = m
-			}
-		case m.place() && !m.has("generic"), m.kind == "finding" && m.region != "-" && k.near(regions, m.region), m.kind == "modality":
+		case m.region == "any" || m.region == "-" || m.kind == "attribute":
+		case k.near(regions, m.region):
 			return nil
+		case first == nil && m.has("landmark"):
+			first = m
 		}
 	}
 	return first
-}
-
-// onTheWay: an angiogram passes vessels that are not its own.
-func (k *checker) onTheWay(m *mention) bool {
-	return slices.Contains(k.exam.modalities, "XA") && slices.ContainsFunc([]string{"artery", "vein", "vena cava", "aorta"}, func(w string) bool { return strings.Contains(m.english, w) })
-}
-
-// primary: a tumour's origin is named, not an organ seen ('metastases from colon cancer').
-func (d *detail) primary() bool {
-	return slices.ContainsFunc(d.mentions, func(m mention) bool {
-		return m.kind == "finding" && (m.english == "carcinoma" || m.english == "metastasis" || m.english == "neoplasm")
-	})
 }
 
 // PART-002: the report's title names only regions the examination is not of; or, past the title, all of

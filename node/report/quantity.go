@@ -185,23 +185,18 @@ func (k *checker) sameLesion(a, b *quantity) bool {
 	return a.organ == nil || b.organ == nil || related(a.organ, b.organ) || a.organ.region == b.organ.region && a.organ.kind == "region"
 }
 
-// NUM-001: both sections count the same lesion and differ.
+// NUM-001: the impression counts a lesion that exactly one statement of the findings speaks of, and that one
+// counts it otherwise. Where another statement of the findings affirms such a lesion, it may be one more.
 func (k *checker) counts() {
 	found := k.quantities("findings")
 	for _, q := range k.quantities("impression") {
 		if q.count == 0 {
 			continue
 		}
-		var other *quantity
-		agree := false
 		for i := range found {
-			if f := &found[i]; f.count > 0 && (k.sameLesion(f, &q) || sameOrgan(f, &q)) {
-				agree = agree || f.count == q.count
-				other = f
+			if f := &found[i]; f.count > 0 && f.count != q.count && (k.sameLesion(f, &q) || sameOrgan(f, &q)) && k.onlyStatement(f, &q) {
+				k.flag("NUM-001", q.statement, strconv.Itoa(q.count), k.name(q.lesion), strconv.Itoa(f.count))
 			}
-		}
-		if other != nil && !agree && k.single(found, other) && !k.addsUp(other) {
-			k.flag("NUM-001", q.statement, strconv.Itoa(q.count), k.name(q.lesion), strconv.Itoa(other.count))
 		}
 	}
 }
@@ -215,31 +210,23 @@ func sameOrgan(f, q *quantity) bool {
 	return f.organ != nil && where != nil && f.side == q.side && related(f.organ, where) && mayBe(f.lesion, q.lesion)
 }
 
-// single: the findings count this lesion once; several counts may add up.
-func (k *checker) single(found []quantity, q *quantity) bool {
-	n := 0
-	for i := range found {
-		if found[i].count > 0 && found[i].lesion == q.lesion {
-			n++
-		}
-	}
-	return n == 1
-}
-
-// addsUp: the findings measure such a lesion in another statement, too, which may be one more.
-func (k *checker) addsUp(q *quantity) bool {
+// onlyStatement: no other statement of the findings than f's affirms what may be the lesion q of the impression,
+// but to count or measure the same ones: 子宫肌层见3个结节，较大者2cm.
+func (k *checker) onlyStatement(f, q *quantity) bool {
 	for i := range k.r.Statements {
 		s, d := &k.r.Statements[i], &k.r.details[i]
-		if s.Section != "findings" || s.N == q.statement || len(d.measures) == 0 || d.clause.hasWord([]string{"larger", "largest", "smaller", "smallest", "者", "Larger", "Largest", "bigger"}) {
+		if s.Section != "findings" || s.N == f.statement || d.clause.hasWord([]string{"largest", "Largest", "larger", "Larger", "者"}) {
 			continue
 		}
-		for j := range d.lesions {
-			if f := &d.lesions[j]; !f.denied && related(f.finding, q.lesion) && (f.organ == nil || q.organ == nil || related(f.organ, q.organ)) {
-				return true
+		for _, l := range d.lesions {
+			at := l.place()
+			here := at != nil && f.organ != nil && related(at, f.organ) && mayBe(l.finding, f.lesion)
+			if !l.denied && d.counted(l.at) != f.count && (here || (at == nil || q.organ == nil) && related(l.finding, f.lesion)) {
+				return false
 			}
 		}
 	}
-	return false
+	return true
 }
 
 // SIZE-001: the impression gives a lesion a size that no measurement of the findings comes near.
@@ -390,26 +377,23 @@ func (k *checker) implausible(d *detail, m measure) *concept {
 		return nil
 	case v > limits[1]:
 		return c
-	case v < limits[0] && d.wholeOrgan() && !d.clause.describesMore(m.to):
+	case v < limits[0] && d.wholeOrgan(c):
 		return c
 	}
 	return nil
 }
 
-// describesMore: a noun follows the size, so it is that thing's: 'right kidney: 1.2 cm angiomyolipoma'.
-func (c *clause) describesMore(i int) bool {
-	return i < len(c.tokens) && c.tokens[i].class == classWord && !slices.Contains([]string{"in", "and", "with", "long", "length", "by", "x", "at", "which", "on"}, c.lower(i))
-}
-
-// wholeOrgan: the measurement is of the organ itself, not of a lesion, a wall or a vessel of it.
-func (d *detail) wholeOrgan() bool {
+// wholeOrgan: the statement measures organ c itself and tells of nothing else, in the lexicon's words or others.
+func (d *detail) wholeOrgan(c *concept) bool {
 	for i := range d.mentions {
-		if m := &d.mentions[i]; m.kind == "finding" && !m.denied && m.english != "enlargement" {
+		if m := &d.mentions[i]; m.place() && m.concept != c || m.kind == "finding" && !m.denied && m.english != "enlargement" {
 			return false
 		}
 	}
-	return !d.clause.hasWord([]string{"accessory", "thickness", "thick", "wall", "cortical", "cortex", "lobe", "lesion", "focus", "副", "厚", "壁", "缘", "径", "距", "内"})
+	return d.unknown(sizeWords) == 0
 }
+
+var sizeWords = setOf("measures measure measuring measured size length long approximately about in x by cm mm 大 小 约 长 为 径 上 下 前 后 左 右 厚 宽")
 
 // measured is the term the measurement belongs to: the nearest lesion or organ before it, else the first after it.
 func (d *detail) measured(m measure) *concept {
