@@ -59,16 +59,22 @@ func archivesOf(now *network, n *node.Node, trail *auditTrail, log *zap.Logger) 
 		if !p.Query {
 			continue
 		}
-		client := now.client(p, log)
-		if p.QueryAETitle != "" {
-			client.Called = p.QueryAETitle
-		}
+		client := now.queryClient(p, log)
 		a := &archive{node: n, trail: trail, peer: p, client: client, calling: now.DICOM.AETitle}
 		a.queries = pool{client: client, contexts: []ae.Context{{SOPClass: dicom.StudyRootQueryRetrieveFind, TransferSyntaxes: []string{dicom.ExplicitVRLittleEndian}},
 			{SOPClass: dicom.StudyRootQueryRetrieveFind, TransferSyntaxes: []string{dicom.ImplicitVRLittleEndian}}}}
 		list = append(list, node.Archive{Name: p.Name, Retrieves: p.Retrieve != "", Query: a})
 	}
 	return list
+}
+
+// queryClient calls a peer by the AE title that it is queried by.
+func (n *network) queryClient(p config.Peer, log *zap.Logger) *ae.Client {
+	c := n.client(p, log)
+	if p.QueryAETitle != "" {
+		c.Called = p.QueryAETitle
+	}
+	return c
 }
 
 // Studies implements node.Query.

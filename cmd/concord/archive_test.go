@@ -243,3 +243,27 @@ func TestRetrievalFromRealArchives(t *testing.T) {
 		}
 	}
 }
+
+// The doctor tells which of the services that the configuration counts on a
+// peer provides.
+func TestServicesOfPeers(t *testing.T) {
+	address := freeAddress(t)
+	dcmqrscp(t, address, "127.0.0.1:1")
+	for _, c := range []struct {
+		peer config.Peer
+		want string
+	}{
+		{config.Peer{AETitle: "PACS", Address: address, Query: true, Retrieve: config.RetrieveGet}, "provides FIND, GET <nil>"},
+		{config.Peer{AETitle: "OTHER", QueryAETitle: "PACS", Address: address, Query: true, Retrieve: config.RetrieveMove}, "provides FIND, MOVE <nil>"},
+		{config.Peer{AETitle: "PACS", Address: address, Query: true, Commit: true}, "PACS does not provide storage commitment"},
+	} {
+		now, err := networkOf(&config.Config{DICOM: config.DICOM{AETitle: "CONCORD"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		detail, err := tryServices(t.Context(), now, c.peer)
+		if got := fmt.Sprint(detail, " ", err); !strings.Contains(got, c.want) {
+			t.Errorf("%+v: %q, want %q", c.peer, got, c.want)
+		}
+	}
+}

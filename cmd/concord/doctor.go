@@ -80,6 +80,10 @@ func checks(c *config.Config) []check {
 					return "answers C-ECHO", echo(ctx, now.client(p, nil))
 				}})
 		}
+		if p.Query || p.Commit {
+			list = append(list, check{"services of peer " + p.Name, "switch them on at the peer and allow " + c.DICOM.AETitle + " to use them, or take query, retrieve or commit out of the peer",
+				func(ctx context.Context) (string, error) { return tryServices(ctx, now, p) }})
+		}
 	}
 	for _, d := range c.HL7Destinations {
 		list = append(list, check{"HL7 destination " + d.Name + " at " + d.Address, "start the receiver or correct its address",
