@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -133,11 +132,6 @@ func (j *Judge) pick(s *seriesFrames, share int) []int {
 	})
 }
 
-// errQuality says that a picture shows nothing that could be judged.
-type errQuality struct{ reason string }
-
-func (e *errQuality) Error() string { return e.reason }
-
 func (j *Judge) render(f frame, w pixel.Window) (picture, error) {
 	file, err := j.Open(f.object.Path)
 	if err != nil {
@@ -148,16 +142,10 @@ func (j *Judge) render(f frame, w pixel.Window) (picture, error) {
 	if err != nil {
 		return picture{}, err
 	}
-	if ok, reason := pixel.Quality(img); !ok {
-		return picture{}, &errQuality{reason}
+	if defect := pixel.Quality(img); defect != nil {
+		return picture{}, defect
 	}
 	h := &f.object.Header
 	return picture{image: img, modality: h.Modality, ref: ImageRef{SOPUID: f.object.SOPInstanceUID, SOPClassUID: f.object.SOPClassUID,
 		SeriesUID: h.SeriesUID, SeriesNumber: h.SeriesNumber, InstanceNumber: h.InstanceNumber, Frame: f.number, Position: f.position}}, nil
-}
-
-// isQuality says whether an error is about what the picture shows.
-func isQuality(err error) bool {
-	var q *errQuality
-	return errors.As(err, &q)
 }

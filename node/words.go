@@ -2,9 +2,11 @@ package node
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
+	"concord/dicom/pixel"
 	"concord/node/report"
 )
 
@@ -17,13 +19,14 @@ type words struct {
 	limitation                                  string
 	paragraph                                   string // format: number
 	wholeReport                                 string
-	image                                       string // format: position, series, instance
-	frame                                       string // format: frame number
-	notMatch                                    string // format: paragraph, images, statement
-	withdrawn                                   string // instead of the summary
-	heldBack                                    string // the verdict is not sure enough for an alert
-	badQuality, cannotDecode                    string // format: series, instance, error
-	summary                                     string // format: statements, yes, no, maybe, not judged, flags
+	image                                       string                      // format: position, series, instance
+	frame                                       string                      // format: frame number
+	notMatch                                    string                      // format: paragraph, images, statement
+	withdrawn                                   string                      // instead of the summary
+	heldBack                                    string                      // the verdict is not sure enough for an alert
+	badQuality, cannotDecode                    string                      // format: series, instance, error
+	defects                                     map[pixel.DefectKind]string // format: measure; nil: as the pixel package says it
+	summary                                     string                      // format: statements, yes, no, maybe, not judged, flags
 	comma                                       string
 	skipped                                     map[string]string // why a statement is not asked about; nil: as the report package says it
 }
@@ -67,6 +70,13 @@ var chinese = words{
 	withdrawn:    "报告已撤回；此前的核对结果不再有效。",
 	heldBack:     "判断未发送：把握不足以在此提示",
 	badQuality:   "图像质量（序列%d，图像号%d）：%v",
+	defects: map[pixel.DefectKind]string{
+		pixel.TooSmall:   "图像过小，短边仅%d像素",
+		pixel.Blank:      "空白图像，灰阶差仅%d（共255）",
+		pixel.Saturated:  "过曝，%d%%的像素为白色",
+		pixel.TooDark:    "过暗，99%%的像素灰阶不超过%d（共255）",
+		pixel.NoContrast: "对比度过低，98%%的像素在%d个灰阶之内（共255）",
+	},
 	cannotDecode: "无法解码（序列%d，图像号%d）：%v",
 	summary:      "共%d条语句：%d条得到影像支持，%d条不支持，%d条不确定，%d条未判断；%d条提示。",
 	comma:        "、",
@@ -104,9 +114,13 @@ func (w *words) mismatch(s Statement) string {
 
 // badPicture says why a picture cannot be judged.
 func (w *words) badPicture(f frame, err error) string {
-	format := w.cannotDecode
-	if isQuality(err) {
-		format = w.badQuality
+	format, what := w.cannotDecode, err.Error()
+	var defect *pixel.Defect
+	if errors.As(err, &defect) {
+		format, what = w.badQuality, defect.Error()
+		if own, ok := w.defects[defect.Kind]; ok {
+			what = fmt.Sprintf(own, defect.Measure)
+		}
 	}
-	return fmt.Sprintf(format, f.object.Header.SeriesNumber, f.object.Header.InstanceNumber, err)
+	return fmt.Sprintf(format, f.object.Header.SeriesNumber, f.object.Header.InstanceNumber, what)
 }

@@ -96,17 +96,20 @@ func TestQuality(t *testing.T) {
 		{"a slice", "", gray(100, 100, slice)},
 		{"colour", "", colour},
 		{"another kind of image", "", paletted},
-		{"a strip", "too small: 100 × 31 pixels", gray(100, 31, ramp)},
-		{"nothing", "too small: 0 × 0", gray(0, 0, ramp)},
+		{"a strip", "too small: the shorter side has 31 pixels", gray(100, 31, ramp)},
+		{"nothing", "too small: the shorter side has 0 pixels", gray(0, 0, ramp)},
 		{"black", "blank: the grey levels differ by 0", gray(100, 100, func(int, int) int { return 0 })},
 		{"noise of one level", "blank: the grey levels differ by 1", gray(100, 100, func(x, y int) int { return 100 + (x+y)%2 })},
 		{"mostly white", "saturated: 80 %", gray(100, 100, func(x, y int) int { return min(255, 13*x) })},
 		{"dark", "too dark: 99 % of the pixels are at most 24", gray(100, 100, func(x, y int) int { return x / 4 })},
 		{"flat", "too little contrast: 98 % of the pixels are within 19", gray(100, 100, func(x, y int) int { return 100 + x/5 })},
 	} {
-		ok, reason := Quality(c.picture)
-		if ok != (c.reason == "") || !strings.HasPrefix(reason, c.reason) {
-			t.Errorf("%s: %v, %q", c.name, ok, reason)
+		reason := ""
+		if defect := Quality(c.picture); defect != nil {
+			reason = defect.Error()
+		}
+		if (reason == "") != (c.reason == "") || !strings.HasPrefix(reason, c.reason) {
+			t.Errorf("%s: %q; want %q", c.name, reason, c.reason)
 		}
 	}
 }

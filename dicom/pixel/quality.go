@@ -16,29 +16,56 @@ const (
 	saturatedPart = 0.7 // of the pixels are white
 )
 
-// Quality says whether a picture is fit to be judged, and if not, why, with the
-// measure: too small, blank, saturated, too dark, too little contrast.
-func Quality(picture image.Image) (ok bool, reason string) {
+// Defect is what makes a picture unfit to be judged, with its measure.
+type Defect struct {
+	Kind    DefectKind
+	Measure int // see the kinds
+}
+
+// DefectKind is a kind of defect.
+type DefectKind string
+
+// The kinds, and what their measure is.
+const (
+	TooSmall   DefectKind = "too small"           // pixels of the shorter side
+	Blank      DefectKind = "blank"               // grey levels of 255 between its extremes
+	Saturated  DefectKind = "saturated"           // per cent of the pixels that are white
+	TooDark    DefectKind = "too dark"            // grey level that 99 % do not pass
+	NoContrast DefectKind = "too little contrast" // grey levels that hold 98 %
+)
+
+func (d *Defect) Error() string {
+	return fmt.Sprintf(map[DefectKind]string{
+		TooSmall:   "too small: the shorter side has %d pixels",
+		Blank:      "blank: the grey levels differ by %d of 255",
+		Saturated:  "saturated: %d %% of the pixels are white",
+		TooDark:    "too dark: 99 %% of the pixels are at most %d of 255",
+		NoContrast: "too little contrast: 98 %% of the pixels are within %d of 255",
+	}[d.Kind], d.Measure)
+}
+
+// Quality says what makes a picture unfit to be judged; nil: it is fit.
+func Quality(picture image.Image) *Defect {
 	size := picture.Bounds().Size()
 	if side := min(size.X, size.Y); side < minSide {
-		return false, fmt.Sprintf("too small: %d × %d pixels; the shorter side needs %d", size.X, size.Y, minSide)
+		return &Defect{TooSmall, side}
 	}
 	counts := greyCounts(picture)
 	total := uint32(size.X * size.Y)
 	level := func(part float64) int { return rank(counts[:], uint32(part*float64(total-1))) }
 	if spread := level(0.999) - level(0.001); spread < blankSpread {
-		return false, fmt.Sprintf("blank: the grey levels differ by %d of 255", spread)
+		return &Defect{Blank, spread}
 	}
 	if white := float64(counts[254]+counts[255]) / float64(total); white > saturatedPart {
-		return false, fmt.Sprintf("saturated: %.0f %% of the pixels are white", 100*white)
+		return &Defect{Saturated, int(100*white + 0.5)}
 	}
 	if bright := level(0.99); bright < darkLevel {
-		return false, fmt.Sprintf("too dark: 99 %% of the pixels are at most %d of 255", bright)
+		return &Defect{TooDark, bright}
 	}
 	if spread := level(0.99) - level(0.01); spread < contrastLevel {
-		return false, fmt.Sprintf("too little contrast: 98 %% of the pixels are within %d of 255", spread)
+		return &Defect{NoContrast, spread}
 	}
-	return true, ""
+	return nil
 }
 
 // Content measures how much a picture shows: the entropy of its grey levels in

@@ -77,8 +77,8 @@ func compareWith(t *testing.T, reference, name string) verdict {
 			v.reason = fmt.Sprintf("frame %d: %v", n, err)
 			return v
 		}
-		if ok, reason := Quality(picture); !ok && v.judged == "judged; " {
-			v.judged = fmt.Sprintf("frame %d not judged: %s; ", n, reason)
+		if defect := Quality(picture); defect != nil && v.judged == "judged; " {
+			v.judged = fmt.Sprintf("frame %d not judged: %v; ", n, defect)
 		}
 		other, err := m.referencePicture(t, reference, name, n)
 		if err != nil {
