@@ -5,7 +5,7 @@
 // it accepts and what becomes of an object. A [Client] requests them and is an
 // SCU; [Client.Dial] comes first and gives an [Association].
 //
-// The layers, from the wire up, one file each: reader and outgoing move bytes,
+// The layers, from the wire up, one file each: reader, scatter and outgoing move bytes,
 // state is the state machine as a table and link runs it, dimse makes messages
 // of fragments, command reads and writes their command sets, and session and
 // client perform operations, with normalized for DIMSE-N and query for C-FIND,

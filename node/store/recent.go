@@ -19,8 +19,7 @@ import (
 )
 
 const (
-	// recentSegments of a journal are used in turn, 64 MiB in all, so that
-	// their pages stay with the kernel.
+	// recentSegments of a journal are used in turn, 64 MiB in all.
 	recentSegments = 4
 	// segmentUse of each counts: what comes together may leave the rest unused.
 	segmentUse = segmentSize / 2
@@ -110,7 +109,7 @@ func (r *recent) replay() (restored int, err error) {
 // has its name, or will not get it.
 func (r *recent) begin(size int) (end func(), ok bool) {
 	if r.capacity.Load() == 0 && r.commits.Add(1) == warmAfter {
-		r.workers.Go(r.lengthen)
+		r.workers.Go(func() { r.lengthen() })
 	}
 	r.naming.RLock()
 	if r.unsettled.Add(int64(size)) <= r.capacity.Load() {
@@ -130,24 +129,26 @@ func (r *recent) end() {
 	}
 	r.workers.Go(func() {
 		defer r.working.Store(false)
-		if r.capacity.Load() < recentSegments*segmentUse {
-			r.lengthen()
-		} else if err := r.settle(); err != nil {
+		if r.lengthen() {
+			return
+		}
+		if err := r.settle(); err != nil {
 			r.log.Error("store: cannot flush the files of objects; the journal keeps them", zap.Error(err))
 		}
 	})
 }
 
-// lengthen makes a segment of the journal.
-func (r *recent) lengthen() {
-	if r.files.free() < minFree {
-		return
+// lengthen makes a segment of the journal, if it may have one more.
+func (r *recent) lengthen() bool {
+	if r.capacity.Load() >= recentSegments*segmentUse || r.files.free() < minFree {
+		return false
 	}
 	if err := r.journal.addSpare(); err != nil {
 		r.log.Warn("store: cannot make the journal of objects longer; what does not fit is flushed by itself", zap.Error(err))
-		return
+		return false
 	}
 	r.capacity.Add(segmentUse)
+	return true
 }
 
 // A record is the length of a path in 2 bytes, with or without void, the path
