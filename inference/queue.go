@@ -106,8 +106,16 @@ func (q *queue) add(tasks []*task) error {
 	}
 	*lane = append(*lane, tasks...)
 	q.changed.Broadcast()
-	time.AfterFunc(gather, q.changed.Broadcast)
+	time.AfterFunc(gather, q.endGathering)
 	return nil
+}
+
+// endGathering wakes the workers. It takes the lock, or a worker that has just seen rows gather, and does not wait
+// yet, would miss it.
+func (q *queue) endGathering() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.changed.Broadcast()
 }
 
 // close ends the workers; tasks that wait get an error.

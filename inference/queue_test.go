@@ -161,7 +161,8 @@ func TestQueueBatchesAndPutsUrgentRowsFirst(t *testing.T) {
 			synctest.Wait()
 		}
 		ask(routine, 1)
-		time.Sleep(gather) // the run of the first row begins
+		time.Sleep(gather)
+		synctest.Wait() // the run of the first row has begun
 		ask(routine, 2, 3)
 		ask(routine, 4)
 		ask(urgent, 5, 5)
