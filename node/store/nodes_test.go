@@ -174,6 +174,35 @@ func TestOneNodeKeepsTheObjects(t *testing.T) {
 	}
 }
 
+// TestNodeThatHangs: one that stops in the middle of a transaction keeps the
+// others waiting for some seconds, and then loses it.
+func TestNodeThatHangs(t *testing.T) {
+	address := database(t, t.TempDir())
+	a := openAt(t, t.TempDir(), address+" idle_in_transaction_session_timeout=300")
+	b := openAt(t, t.TempDir(), address)
+	began, done := make(chan struct{}), make(chan struct{})
+	hung := make(chan error)
+	go func() {
+		hung <- a.Update(context.Background(), func(tx node.Tx) error {
+			err := tx.PutStudy(&node.Study{UID: "1"})
+			close(began)
+			<-done
+			return err
+		})
+	}()
+	<-began
+	update(t, b, func(tx node.Tx) error { return tx.PutStudy(&node.Study{UID: "2"}) })
+	close(done)
+	if err := <-hung; !errors.Is(err, node.ErrUnavailable) {
+		t.Errorf("the node that hung: %v", err)
+	}
+	update(t, a, func(tx node.Tx) error {
+		study, err := tx.Study("1")
+		equal(t, "what it did", study, (*node.Study)(nil))
+		return err
+	})
+}
+
 // TestLostConnections cuts all connections to the database: what was
 // acknowledged stays, and the node goes on.
 func TestLostConnections(t *testing.T) {

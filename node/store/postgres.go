@@ -71,9 +71,14 @@ func (s *Store) openPostgres(ctx context.Context, dir, address string) error {
 	s.dialect = &postgres
 	s.read = stdlib.OpenDB(*config)
 	writer := config.Copy()
-	// A node that dies without a word must not keep the others from writing.
-	writer.RuntimeParams["idle_in_transaction_session_timeout"] = "5s"
-	writer.RuntimeParams["lock_timeout"] = "5s"
+	for key, value := range map[string]string{
+		"idle_in_transaction_session_timeout": "5s", // a node that hangs does not keep the others from writing
+		"lock_timeout":                        "8s",
+	} {
+		if writer.RuntimeParams[key] == "" { // the address may name another
+			writer.RuntimeParams[key] = value
+		}
+	}
 	s.write = stdlib.OpenDB(*writer)
 	if err := s.checkPostgres(ctx); err != nil {
 		return fmt.Errorf("store: index: %w", err)
@@ -241,6 +246,12 @@ func shortened(text string) string {
 
 func clean(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
+}
+
+// busy says that another node wrote for too long.
+func busy(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "55P03" // lock_not_available
 }
 
 // postgresError marks an error that is about the index as a whole (PostgreSQL,

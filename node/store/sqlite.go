@@ -12,6 +12,7 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
+	"go.uber.org/zap"
 
 	"concord/node"
 )
@@ -46,14 +47,29 @@ func (s *Store) openSQLite(ctx context.Context, dir string) (err error) {
 	if s.read, err = openFile(path, "mode=ro&_query_only=1"); err != nil {
 		return err
 	}
+	if s.tidy, err = openFile(path, "mode=rw&_synchronous=NORMAL"); err != nil {
+		return err
+	}
+	s.tidy.SetMaxOpenConns(1)
 	if s.wal, err = os.OpenFile(path+"-wal", os.O_RDWR, 0); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	s.prepare = []string{
+		"PRAGMA wal_autocheckpoint = 16384",    // pages, 64 MiB: then checkpoint does not keep up, and updates wait
 		"PRAGMA journal_size_limit = 67108864", // else the log keeps the size that the largest transaction gave it
 		"PRAGMA temp_store = MEMORY",           // else a savepoint writes each page that is changed to a file first
 	}
 	return nil
+}
+
+// checkpoint moves what the log holds into the index, beside the writer, who
+// would make its updates wait for that.
+func (s *Store) checkpoint() {
+	for range s.grown {
+		if _, err := s.tidy.Exec("PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+			s.log.Warn("store: cannot move the log into the index; trying again", zap.Error(err))
+		}
+	}
 }
 
 func openFile(path, options string) (*sql.DB, error) {

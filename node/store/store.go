@@ -53,12 +53,15 @@ type Store struct {
 	write   *sql.DB  // one connection, held by the writer
 	prepare []string // statements that a connection of the writer begins with
 	read    *sql.DB
+	tidy    *sql.DB         // for checkpoints of SQLite
 	wal     *os.File        // SQLite's log of commits, to be flushed; nil: commits wait for the disk
 	address *pgx.ConnConfig // of PostgreSQL
 	holder  atomic.Int32    // who keeps the objects, as far as this node knows
 
 	waiting   chan *request
 	unflushed chan []*request // committed
+	grown     chan struct{}   // the log needs a checkpoint
+	changes   atomic.Int64    // statements so far that changed the index
 	notKept   atomic.Bool     // a flush failed
 	writer    sync.WaitGroup
 	listening sync.Once
@@ -83,7 +86,7 @@ func OpenAt(ctx context.Context, dir, address string, log *zap.Logger) (opened *
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("store: create the data directory: %w; set data_dir to a place that may be written", err)
 	}
-	s := &Store{log: log, waiting: make(chan *request, maxWaiting), unflushed: make(chan []*request)}
+	s := &Store{log: log, waiting: make(chan *request, maxWaiting), unflushed: make(chan []*request), grown: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			opened, err = nil, errors.Join(err, s.release())
@@ -140,7 +143,7 @@ func (s *Store) release() error {
 	if s.Journal != nil {
 		errs = append(errs, s.Journal.close())
 	}
-	for _, db := range []*sql.DB{s.read, s.write} {
+	for _, db := range []*sql.DB{s.tidy, s.read, s.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

@@ -64,6 +64,7 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 	if t.conn == nil {
 		return 0, errTxOver
 	}
+	t.store.changes.Add(1)
 	result, err := t.conn.ExecContext(background, t.store.dialect.form(query), t.store.dialect.values(args)...)
 	if err != nil {
 		return 0, err

@@ -296,3 +296,89 @@ func TestOpenSaysWhatToDoAboutADamagedIndex(t *testing.T) {
 		}
 	}
 }
+
+// TestFlushThatFails: after a flush that failed nothing more is acknowledged,
+// since nobody knows what the disk has.
+func TestFlushThatFails(t *testing.T) {
+	s := open(t, t.TempDir())
+	put := func(uid string) error {
+		return s.Update(t.Context(), func(tx node.Tx) error { return tx.PutStudy(&node.Study{UID: uid}) })
+	}
+	if err := put("1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.wal.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := put("2"); !errors.Is(err, node.ErrUnavailable) || !strings.Contains(err.Error(), "restart the node") {
+			t.Errorf("got %v", err)
+		}
+	}
+	s.wal = nil // it is closed
+}
+
+// TestAdvanceDoesNotWaitForTheDisk, and what comes after it does for both.
+func TestAdvanceDoesNotWaitForTheDisk(t *testing.T) { onBoth(t, testAdvanceDoesNotWaitForTheDisk) }
+
+func testAdvanceDoesNotWaitForTheDisk(t *testing.T, open opener) {
+	s := open(t, t.TempDir())
+	before := s.Counts()
+	for i := range 10 {
+		err := s.Advance(t.Context(), func(tx node.Tx) error { return tx.PutStudy(&node.Study{UID: fmt.Sprint(i)}) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := errors.New("refused")
+	if err := s.Advance(t.Context(), func(node.Tx) error { return refused }); !errors.Is(err, refused) {
+		t.Errorf("got %v", err)
+	}
+	equal(t, "flushes", s.Counts().Flushes-before.Flushes, int64(0))
+	view(t, s, func(tx node.Tx) error {
+		study, err := tx.Study("9")
+		equal(t, "what was advanced", study, &node.Study{UID: "9"})
+		return err
+	})
+	update(t, s, func(tx node.Tx) error { return tx.PutStudy(&node.Study{UID: "x"}) })
+	if s.wal != nil {
+		equal(t, "flushes", s.Counts().Flushes-before.Flushes, int64(1))
+	}
+}
+
+// TestBusyIndex: another process that holds the index makes updates fail, all
+// that wait at once, and they go on when it is gone.
+func TestBusyIndex(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	other, err := openFile(filepath.Join(dir, "concord.db"), "_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	held, err := other.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.write.Exec("PRAGMA busy_timeout = 100"); err != nil {
+		t.Fatal(err)
+	}
+	put := func() error {
+		return s.Update(t.Context(), func(tx node.Tx) error { return tx.PutStudy(&node.Study{UID: "1"}) })
+	}
+	var waiting sync.WaitGroup
+	for range 5 {
+		waiting.Go(func() {
+			if err := put(); !errors.Is(err, node.ErrUnavailable) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	waiting.Wait()
+	if err := held.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(); err != nil {
+		t.Error(err)
+	}
+}

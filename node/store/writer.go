@@ -18,6 +18,10 @@ import (
 // connectTime bounds the wait for a connection.
 const connectTime = 10 * time.Second
 
+// checkpointAfter statements that change the index, which are some megabytes of
+// its log, it gets a checkpoint: seldom, since others wait for the same disk.
+const checkpointAfter = 8192
+
 // errNotKept is what every update gets once a flush has failed. What of the
 // last commits is on disk is not known then, and a second flush would not tell:
 // the system drops what it could not write.
@@ -34,6 +38,7 @@ func (s *Store) startWriter() {
 		close(s.unflushed)
 	})
 	s.writer.Go(s.flushCommits)
+	s.writer.Go(s.checkpoint)
 }
 
 // writer runs the transactions that write, one after the other.
@@ -43,14 +48,17 @@ type writer struct {
 }
 
 // begin opens a transaction. A connection that was lost is replaced.
-func (w *writer) begin() (t *tx, err error) {
-	for range 2 {
-		if t, err = w.tryBegin(); err == nil {
-			return t, nil
-		}
+func (w *writer) begin() (*tx, error) {
+	t, err := w.tryBegin()
+	if err != nil && w.address != nil && !busy(err) {
 		w.drop()
+		t, err = w.tryBegin()
 	}
-	return nil, fmt.Errorf("store: begin: %w: %w", node.ErrUnavailable, err)
+	if err != nil {
+		w.drop()
+		return nil, fmt.Errorf("store: begin: %w: %w", node.ErrUnavailable, err)
+	}
+	return t, nil
 }
 
 func (w *writer) tryBegin() (*tx, error) {
@@ -127,6 +135,8 @@ func (w *writer) end(t *tx, group []*request, wait bool) error {
 
 // flushCommits makes commits durable and answers for them.
 func (s *Store) flushCommits() {
+	defer close(s.grown)
+	tidied := s.changes.Load()
 	for group := range s.unflushed {
 		err := unix.Fdatasync(int(s.wal.Fd()))
 		if err != nil && !s.notKept.Swap(true) {
@@ -137,6 +147,13 @@ func (s *Store) flushCommits() {
 		}
 		s.counts.flushes.Add(1)
 		s.finish(group, err)
+		if changes := s.changes.Load(); changes-tidied > checkpointAfter {
+			tidied = changes
+			select {
+			case s.grown <- struct{}{}:
+			default: // one is under way
+			}
+		}
 	}
 }
 
