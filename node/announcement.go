@@ -24,6 +24,13 @@ const (
 	StepDiscontinued = "DISCONTINUED"
 )
 
+// MaxAnnouncements bounds the announcements of a study that count; of more
+// than toldAnnouncements its cases are not told one by one.
+const (
+	MaxAnnouncements  = 100
+	toldAnnouncements = 20
+)
+
 // unanswered is the status of a query that brought nothing to go by.
 const unanswered = "unanswered"
 
@@ -51,8 +58,8 @@ type AnnouncementTx interface {
 	PutAnnouncement(*Announcement) error
 	// Announcement returns one without its instances, nil when it is unknown.
 	Announcement(source Source, uid string) (*Announcement, error)
-	// Announcements lists those of a study, or, if no study is named so, of an
-	// accession number, oldest first and without instances.
+	// Announcements lists the newest MaxAnnouncements of a study, or, if no study
+	// is named so, of an accession number, oldest first and without instances.
 	Announcements(studyUID, accession string) ([]Announcement, error)
 	// MissingInstances lists the instances by name that are not here.
 	MissingInstances(source Source, uid string) ([]Reference, error)
@@ -101,12 +108,13 @@ func (n *Node) UpdateStep(ctx context.Context, uid, status string, instances []R
 			return ErrStepEnded
 		}
 		setDefault(&status, step.Status)
-		if status == step.Status && instances == nil {
-			return nil
-		}
+		changed := status != step.Status || instances != nil && len(instances) != step.Count
 		step.Status, step.Instances = status, instances
 		if instances != nil {
 			step.Count = len(instances)
+		}
+		if !changed { // no news for a case
+			return tx.PutAnnouncement(step)
 		}
 		return n.announce(tx, step, time.Now())
 	})
@@ -144,6 +152,10 @@ func (n *Node) announce(tx Tx, a *Announcement, now time.Time) error {
 // images are here.
 func (n *Node) announceTo(tx Tx, a *Announcement, uid string, study *Study, now time.Time) error {
 	cases, err := tx.StudyCases(uid)
+	if err != nil || len(cases) == 0 {
+		return err
+	}
+	known, err := tx.Announcements(uid, "")
 	if err != nil {
 		return err
 	}
@@ -151,8 +163,10 @@ func (n *Node) announceTo(tx Tx, a *Announcement, uid string, study *Study, now 
 		if c.State == Superseded || c.State == Withdrawn {
 			continue
 		}
-		if err := tx.AddEvent(c.ID, CaseEvent{At: now, Event: a.String()}); err != nil {
-			return err
+		if len(known) <= toldAnnouncements {
+			if err := tx.AddEvent(c.ID, CaseEvent{At: now, Event: a.String()}); err != nil {
+				return err
+			}
 		}
 		if c.State == Settling && study != nil {
 			if err := n.scheduleSettle(tx, c, study, now); err != nil {
@@ -173,7 +187,7 @@ func noteAnnounced(tx Tx, c *Case, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	for i := range known {
+	for i := range known[:min(len(known), toldAnnouncements)] {
 		if err := tx.AddEvent(c.ID, CaseEvent{At: now, Event: known[i].String()}); err != nil {
 			return err
 		}

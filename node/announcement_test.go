@@ -303,3 +303,28 @@ func TestStudyOfAReportIsRetrieved(t *testing.T) {
 		})
 	}
 }
+
+// A sender that notifies of each instance, and a modality that repeats itself,
+// neither flood a timeline nor slow the node down.
+func TestTalkativePeers(t *testing.T) {
+	h := newHarness(t, slow)
+	h.storeNumber(1)
+	h.wait(node.WaitingReport)
+	h.step("1.2.99", []string{study1}, nil)
+	for range 50 {
+		h.update("1.2.99", "", references(study1, 1))
+	}
+	for n := range 300 {
+		err := h.node.Announce(t.Context(), &node.Announcement{Source: node.ByNotification, UID: fmt.Sprintf("1.2.100.%d", n), From: "PACS",
+			StudyUIDs: []string{study1}, Count: 1, Instances: references(study1, n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := h.wait(node.WaitingReport)[0]
+	if got := len(c.Timeline); got > 30 {
+		t.Errorf("the timeline has %d lines", got)
+	}
+	h.send(reportOfStudy1)
+	h.wait(node.Settling) // most of what was announced is not here
+}

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"concord/node"
@@ -9,6 +11,10 @@ import (
 // keepAnnouncements is how long after its last change an announcement is of
 // use.
 const keepAnnouncements = 30 * 24 * time.Hour
+
+// newestAnnouncements bounds what is looked at for a study: some senders notify
+// of each instance. The limit is written out as firstMatches is.
+var newestAnnouncements = fmt.Sprintf(" LIMIT %d", node.MaxAnnouncements)
 
 const announcementColumns = `source, uid, sender, status, promised, pulls, at`
 
@@ -104,10 +110,11 @@ func (t *tx) Announcements(studyUID, accession string) ([]node.Announcement, err
 func (t *tx) announcedUnder(kind, value string) ([]node.Announcement, error) {
 	list, err := all(t, scanAnnouncement, `SELECT `+announcementColumns+` FROM announcements a WHERE EXISTS (
 		SELECT 1 FROM announced_keys k WHERE k.kind = $1 AND k.value = $2 AND k.source = a.source AND k.uid = a.uid)
-		ORDER BY at, uid`, kind, value)
+		ORDER BY at DESC, uid DESC`+newestAnnouncements, kind, value)
 	if err != nil {
 		return nil, failed("list announcements", err)
 	}
+	slices.Reverse(list)
 	for _, a := range list {
 		if err := t.readKeys(a); err != nil {
 			return nil, err
