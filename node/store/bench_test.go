@@ -123,7 +123,8 @@ func benchCases(b *testing.B, s *Store, n int) {
 		"waiting": func(tx node.Tx) error {
 			return ignore(tx.WaitingFor(node.Study{UID: "1.77", Accession: "A77", Filler: "F7"}))
 		},
-		"count": func(tx node.Tx) error { return ignore(tx.CountCases()) },
+		"teaching": func(tx node.Tx) error { return ignore(tx.Sums(5000)) },
+		"count":    func(tx node.Tx) error { return ignore(tx.CountCases()) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			for range b.N {
