@@ -23,7 +23,7 @@ type dialect struct {
 	begin     string                    // opens a transaction that writes
 	alone     string                    // waits until no other does, and gives the transaction's number; empty: begin has waited
 	view      string                    // opens one that reads
-	loose     string                    // lets the commit not wait for the disk; empty: it never does
+	loose     string                    // makes the commit not wait for the disk; empty: none does
 	returning bool                      // an insertion tells its ID only when asked
 	form      func(query string) string // gives a statement its form
 	arguments func(args []any) []any    // changes values that the database does not take; nil: it takes all

@@ -51,6 +51,10 @@ func (s *Store) openSQLite(ctx context.Context, dir string) (err error) {
 		return err
 	}
 	s.tidy.SetMaxOpenConns(1)
+	// Its connection stays, so that the log keeps its file.
+	if _, err := s.tidy.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)"); err != nil {
+		return fmt.Errorf("store: %s: %w", path, marked(err))
+	}
 	if s.wal, err = os.OpenFile(path+"-wal", os.O_RDWR, 0); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}

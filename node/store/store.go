@@ -1,14 +1,15 @@
 // Package store keeps what the node must not lose: objects as plain Part 10
 // files on disk, and the index of objects, messages, cases, jobs and
-// deliveries in SQLite. Open gives both as one Store, which is a node.Index
-// and a node.ObjectStore.
+// deliveries in SQLite or, for several nodes, in PostgreSQL. Open gives both as
+// one Store, which is a node.Index and a node.ObjectStore.
 //
-// Everything that returns without an error is on disk. To make that cheap,
-// callers that come together share a flush: updates share the commit of one
-// transaction, object commits share the sync of their folder.
+// Everything that returns without an error is on disk, but for Advance. To make
+// that cheap, callers that come together share a flush: updates share the
+// commit of one transaction, object commits share the sync of their folder.
 //
 //	<dir>/concord.lock               held while a node uses the directory
-//	<dir>/concord.db, -wal, -shm     the index
+//	<dir>/concord.db, -wal, -shm     the index, in SQLite
+//	<dir>/node                       the name of the node, with PostgreSQL
 //	<dir>/journal/<number>.journal   messages whose effects the index does not hold yet
 //	<dir>/objects/<yyyymmddhh>/<SOP Instance UID>.dcm
 //	<dir>/recent/<number>.journal    objects whose files the disk may not hold yet
