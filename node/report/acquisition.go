@@ -50,7 +50,7 @@ func (t *contrastTalk) note(s *Statement, d *detail) bool {
 		case m.has("oral"):
 			t.oral = true
 		case m.has("without") && !t.title && d.clause.inPassing(m.from):
-		case m.has("without") || m.denied && !m.has("phase") && d.clause.deniedAt(m.from):
+		case m.has("without") || t.title && m.denied && !m.has("phase") && d.clause.deniedAt(m.from):
 			t.without.n, t.without.words = s.N, d.clause.spanText(m.hit)
 			t.plainTitle = t.plainTitle || t.title && !d.clause.verb()
 		case !elsewhere && (!m.denied || d.clause.afterContrast(m.from)):

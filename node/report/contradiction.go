@@ -79,8 +79,11 @@ func (c *clause) ruling() bool {
 // other word between the denial and the comma behind finding i than terms and fillers.
 func (d *detail) qualified(i int) bool {
 	c, m := d.clause, &d.mentions[i]
-	if c.colours&(cuePrior|cueRecommend|cueHistory|cueUncertain) != 0 {
+	if c.colours&(cuePrior|cueRecommend|cueHistory|cueUncertain) != 0 || c.besides(m.from) {
 		return true
+	}
+	if i > 0 && d.mentions[i-1].kind == "finding" && d.mentions[i-1].to == m.from && c.tokens[m.from].class == classWord {
+		return true // 'no enhancing masses'
 	}
 	from := 0
 	for _, s := range c.scopes {

@@ -5,74 +5,108 @@ import (
 	"slices"
 )
 
-// onlyOpposite weighs every statement of the findings: what they affirm of the same organ or lesion must
-// be all on the opposite side. Where organs go by each other's names (lung and pleura, the parts of the
-// brain) the region stands for the organ, unless the very lesion is affirmed or denied of the very organ.
+// onlyOpposite: the findings affirm on the other side what may be q, and each statement that bears on its place
+// is either about that other side, or denies, calls normal or measures. One that is about the side of q or about
+// both and says more, or that tells of q without a side, may be where q comes from.
 func (k *checker) onlyOpposite(q *lesion, of *detail) bool {
-	var w weights
+	seen, exact, both, near := false, false, false, unsaid
 	for i := range k.r.Statements {
-		if k.r.Statements[i].Section != "findings" {
+		s, d := &k.r.Statements[i], &k.r.details[i]
+		if s.Section != "findings" {
 			continue
 		}
-		d := &k.r.details[i]
-		sized := sameSize(d, of)
-		w.unplaced = w.unplaced || d.unread(q)
-		for j := range d.lesions {
-			f := &d.lesions[j]
-			if !f.denied && sized && mayBe(f.finding, q.finding) {
-				w.sized.add(f.side, q.side, d)
+		said := d.concerns(q)
+		if said != unsaid {
+			near = said
+		}
+		if said == unsaid && near == elsewhere && !d.maySay(q, false) || said == elsewhere {
+			continue
+		}
+		on := d.sides()
+		switch {
+		case s.Negated && !s.Comparison, d.names("normal") && !d.affirms(), d.measuresOnly():
+		case on == q.side.opposite() && d.clause.comparesSides():
+		case on == q.side.opposite():
+			if seen = seen || d.maySay(q, said != unsaid); sameSize(d, of) && d.maySay(q, said != unsaid) {
+				return true
 			}
-			if f.side != q.side || !d.old() || of.old() {
-				w.weigh(f, q, d)
-			}
+			exact = exact || said == inOrgan && d.maySay(q, true)
+		case on == sideBoth && said == inRegion && q.organ != nil && q.organ.kind != "region":
+			both = true
+		case on == sideNone && !d.maySay(q, said == inOrgan):
+		default:
+			return false
 		}
 	}
-	return w.onlyOpposite(fluid(q.region()), q.region() != "")
+	return seen && (exact || !both)
 }
 
-// onlyOpposite decides; fluid says that organs of the region go by each other's names.
-func (w *weights) onlyOpposite(fluid, placed bool) bool {
-	switch {
-	case w.sized.onlyOpposite(), w.named.onlyOpposite() && w.denied:
-		return true
-	case w.unplaced && !w.named.opposite, w.kin && (fluid || !w.named.opposite):
-		return false
-	case !fluid:
-		return w.same.onlyOpposite()
-	case w.same == tally{}:
-		return placed && w.region.onlyOpposite()
-	}
-	return w.same.onlyOpposite() && (w.named.opposite || w.part || !w.region.own)
-}
+// nearness is how close to the place of a lesion a statement is.
+type nearness uint8
 
-// weights is what the findings say that bears on a lesion of the impression.
-type weights struct {
-	sized    tally // what may be that lesion and has the very size
-	named    tally // the same kind of lesion in the same place
-	same     tally // what may be that lesion
-	region   tally // anything in the region
-	denied   bool  // the lesion is denied where the impression has it
-	kin      bool  // the same kind of lesion sits elsewhere on that side
-	part     bool  // something is in the very part of an organ on the other side
-	unplaced bool  // what may be that lesion is on that side, its place unsaid
-}
+const (
+	unsaid    nearness = iota // it names no place
+	elsewhere                 // it names other places only
+	inRegion                  // it names the region, or an organ that goes by the name of the lesion's
+	inOrgan                   // it names the organ
+)
 
-// unread: the statement affirms something in words that the lexicon lacks, on the side of q and perhaps
-// where q is.
-func (d *detail) unread(q *lesion) bool {
-	sided, elsewhere := false, false
+// sides is every side a statement names, or else the one it has from those before.
+func (d *detail) sides() side {
+	on := sideNone
 	for i := range d.mentions {
-		m := &d.mentions[i]
-		sided = sided || m.side == q.side && (m.kind == "side" || m.place())
-		elsewhere = elsewhere || m.place() && m.region != q.region() && m.region != "any"
+		on |= d.mentions[i].side
 	}
-	if d.names("normal") || !sided || elsewhere {
-		return false
+	if on == sideNone && d.carried != nil {
+		on = d.carried.side
 	}
-	if slices.ContainsFunc(d.lesions, func(l lesion) bool { return !l.denied && l.finding != unnamed }) {
-		return false
+	if on == sideNone {
+		on = d.label.side
 	}
-	return d.unknown(nil) >= 2
+	return on
+}
+
+// concerns tells how near to q a statement is. Where organs go by each other's names (lung and pleura, the parts
+// of the brain) the region stands for the organ.
+func (d *detail) concerns(q *lesion) nearness {
+	near := unsaid
+	for i := range d.mentions {
+		switch m := &d.mentions[i]; {
+		case m.place():
+			near = max(near, q.nearTo(m.concept))
+		case m.kind == "finding":
+			near = max(near, q.nearTo(m.concept), q.nearTo(m.up))
+		}
+	}
+	if near == unsaid && d.carried != nil {
+		return q.nearTo(d.carried.concept)
+	}
+	return near
+}
+
+func (q *lesion) nearTo(c *concept) nearness {
+	organ, region := q.place(), q.region()
+	switch {
+	case c == nil || c.has("generic") || c.region == "any" || c.region == "-":
+		return unsaid
+	case organ != nil && (related(c, organ) || c.twin != "" && c.twin == organ.english):
+		return inOrgan
+	case region == "", c.region == region && (organ == nil || organ.has("generic") || c.kind == "region" || organ.kind == "region" || fluid(region)):
+		return inRegion
+	}
+	return elsewhere
+}
+
+// maySay: the statement affirms what may be q; without a place, what bears its name.
+func (d *detail) maySay(q *lesion, placed bool) bool {
+	return slices.ContainsFunc(d.lesions, func(f lesion) bool {
+		return !f.denied && (related(f.finding, q.finding) || placed && mayBe(f.finding, q.finding))
+	})
+}
+
+// measuresOnly: the statement gives the size of an organ and nothing else.
+func (d *detail) measuresOnly() bool {
+	return len(d.measures) > 0 && !slices.ContainsFunc(d.mentions, func(m mention) bool { return m.kind == "finding" }) && d.unknown(sizeWords) == 0
 }
 
 // unknown counts the words outside terms, denials, measurements and the words known besides.
@@ -112,47 +146,3 @@ func sameSize(a, b *detail) bool {
 	x, y := a.measures[0].largest(), b.measures[0].largest()
 	return x > 0 && math.Abs(x-y) < 0.02*x
 }
-
-func (w *weights) weigh(f, q *lesion, d *detail) {
-	alike, kind := alikeLesion(f, q), related(f.finding, q.finding)
-	if d.sharesSides() && !f.denied {
-		w.same.own = w.same.own || alike || kind
-		w.named.own = w.named.own || kind
-		return
-	}
-	switch {
-	case f.denied && d.clause.colours&cuePrior != 0:
-		w.same.own = w.same.own || alike && f.side == q.side // it was there before
-	case f.denied:
-		w.denied = w.denied || alike && kind && (f.side == q.side || f.side == sideBoth)
-	case f.finding.english == "midline shift", f.finding == unnamed && (f.side == sideBoth || len(d.measures) > 0 && !d.clause.exists()):
-	case f.side == sideNone && (f.organ == nil && q.organ != nil || f.organ != nil && f.organ != q.organ && !kind):
-	case alike && !mayBe(f.finding, q.finding):
-	case alike:
-		w.same.add(f.side, q.side, d)
-		if kind {
-			w.named.add(f.side, q.side, d)
-		}
-		w.part = w.part || f.side == q.side.opposite() && f.organ != nil && f.organ == q.organ && f.organ.within != ""
-	case f.side == q.side && f.place() == nil && q.organ != nil && mayBe(f.finding, q.finding):
-		w.unplaced = true
-	case f.region() == q.region():
-		if mayBe(f.finding, q.finding) || f.side != q.side.opposite() {
-			w.region.add(f.side, q.side, d)
-		}
-		w.kin = w.kin || kind && f.side == q.side
-	}
-}
-
-// tally counts on which side something was affirmed.
-type tally struct{ own, opposite bool }
-
-func (t *tally) add(side, wanted side, d *detail) {
-	if side == wanted.opposite() {
-		t.opposite = t.opposite || !d.clause.comparesSides()
-	} else {
-		t.own = true
-	}
-}
-
-func (t tally) onlyOpposite() bool { return t.opposite && !t.own }

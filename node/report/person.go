@@ -27,7 +27,7 @@ func (k *checker) sexOrgans() {
 		}
 		for j := range d.mentions {
 			m := &d.mentions[j]
-			if m.has(wrong) && !d.innocent(m) {
+			if m.has(wrong) && !m.has("loose") && !d.innocent(m) {
 				k.flag("SEX-001", s.N, k.name(m.concept), k.sexName(sex))
 				break
 			}

@@ -233,7 +233,7 @@ func (k *checker) onlyStatement(f, q *quantity) bool {
 func (k *checker) sizes() {
 	found := k.quantities("findings")
 	for _, q := range k.quantities("impression") {
-		if q.size.mm == nil || slices.ContainsFunc(k.sizesNear(&q), func(mm float64) bool { return closeTo(mm, q.size.largest()) }) {
+		if q.size.mm == nil || slices.ContainsFunc(k.lengths(), func(mm float64) bool { return closeTo(mm, q.size.largest()) }) {
 			continue
 		}
 		var other *quantity
@@ -242,30 +242,10 @@ func (k *checker) sizes() {
 				other = f
 			}
 		}
-		if other == nil {
-			other = onlySized(found, &q)
-		}
 		if other != nil && !closeTo(other.size.largest(), q.size.largest()) {
 			k.flag("SIZE-001", q.statement, q.text, k.name(q.lesion), other.text)
 		}
 	}
-}
-
-// onlySized is the one lesion the findings measure, if it may be q under another name; nil where they measure more.
-func onlySized(found []quantity, q *quantity) *quantity {
-	var one *quantity
-	for i := range found {
-		if f := &found[i]; f.size.mm != nil {
-			if one != nil && one.statement != f.statement {
-				return nil
-			}
-			one = f
-		}
-	}
-	if one == nil || !mayBe(one.lesion, q.lesion) || one.side != q.side {
-		return nil
-	}
-	return one
 }
 
 // sameLesionBySize also lets the impression name what the findings describe (低密度影 → 血管瘤), if organ and side agree.
@@ -276,37 +256,18 @@ func (k *checker) sameLesionBySize(f, q *quantity) bool {
 	return f.organ != nil && q.organ != nil && f.side == q.side && related(f.organ, q.organ)
 }
 
-// sizesNear is every length of the findings, in millimetres, that is not said of another organ than q's.
-func (k *checker) sizesNear(q *quantity) []float64 {
+// lengths is every length of the findings, in millimetres.
+func (k *checker) lengths() []float64 {
 	var out []float64
 	for i := range k.r.Statements {
-		d := &k.r.details[i]
-		if k.r.Statements[i].Section != "findings" || k.elsewhere(d, q) {
+		if k.r.Statements[i].Section != "findings" {
 			continue
 		}
-		for _, m := range d.measures {
+		for _, m := range k.r.details[i].measures {
 			out = append(out, m.mm...)
 		}
 	}
 	return out
-}
-
-// elsewhere: the statement names organs, and none of them is q's or may hold it.
-func (k *checker) elsewhere(d *detail, q *quantity) bool {
-	if q.organ == nil {
-		return false
-	}
-	places := 0
-	for i := range d.mentions {
-		m := &d.mentions[i]
-		if m.place() {
-			places++
-			if related(m.concept, q.organ) || m.has("generic") || m.kind == "region" {
-				return false
-			}
-		}
-	}
-	return places > 0
 }
 
 // closeTo allows for rounding: a tenth, or one millimetre.

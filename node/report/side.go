@@ -131,7 +131,7 @@ func (k *checker) impressionSide() {
 			continue
 		}
 		for _, q := range d.lesions {
-			if q.denied || q.finding == unnamed || q.finding.english == "midline shift" || q.side != sideLeft && q.side != sideRight || !k.onlyOpposite(&q, d) {
+			if q.denied || q.finding == unnamed || q.finding.kind != "finding" || q.finding.english == "midline shift" || q.side != sideLeft && q.side != sideRight || !k.onlyOpposite(&q, d) {
 				continue
 			}
 			what := q.finding
