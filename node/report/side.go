@@ -5,16 +5,21 @@ import (
 	"strings"
 )
 
-// LAT-001: a limb or breast of the other side than the one examined.
+// LAT-001: a limb or breast of the other side than the one examined. Where the report names the examined side,
+// too, the other one may have been imaged along: then only a conclusion about it counts, if the findings do not
+// name it.
 func (k *checker) examinedSide() {
 	e := k.exam.examined()
 	if e == sideNone || k.bilateral() {
 		return
 	}
-	described := k.describesSide(e)
+	named := k.namesLimb(e, "")
+	if named && !k.conclusionAlone(e.opposite()) {
+		return
+	}
 	check := func(s *Statement, d *detail) bool {
-		if d.clause.comparesSides() || d.clause.accesses() || described && (s.Negated || d.clause.names("normal") && !d.affirms()) {
-			return true // the other side, imaged along, is normal
+		if named && s.Section != "impression" || s.Comparison || d.clause.comparesSides() || d.clause.accesses() {
+			return true
 		}
 		if m := k.otherLimb(d, e); m != nil {
 			k.flag("LAT-001", s.N, k.sideName(m.side), k.name(m.concept), k.sideName(e))
@@ -25,16 +30,22 @@ func (k *checker) examinedSide() {
 	k.observed(check)
 }
 
-// describesSide: the report affirms a finding in a limb of the examined side.
-func (k *checker) describesSide(e side) bool {
-	found := false
-	k.observed(func(_ *Statement, d *detail) bool {
-		for _, l := range d.lesions {
-			found = found || !l.denied && l.side == e && l.organ != nil && k.sameLimb(l.organ.region)
+// conclusionAlone: the impression affirms something of the limb on that side, and no other section names it.
+func (k *checker) conclusionAlone(on side) bool {
+	return k.namesLimb(on, "impression") && !k.namesLimb(on, "findings") && !k.namesLimb(on, "technique")
+}
+
+// namesLimb: a statement of the section, or of any where that is "", names the examined limb with that side.
+func (k *checker) namesLimb(on side, section string) bool {
+	for i := range k.r.Statements {
+		if section != "" && k.r.Statements[i].Section != section {
+			continue
 		}
-		return !found
-	})
-	return found
+		if slices.ContainsFunc(k.r.details[i].mentions, func(m mention) bool { return m.place() && m.side == on && k.sameLimb(m.region) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // otherLimb is what the statement names on the other side than e: a limb that was examined or, where it
@@ -104,7 +115,7 @@ var sideComparisons = []string{"contralateral", "opposite", "compared", "compari
 // comparesSides: the statement speaks of the other side on purpose.
 func (c *clause) comparesSides() bool {
 	for i := range c.tokens {
-		if slices.Contains(sideComparisons, c.word(i)) {
+		if slices.Contains(sideComparisons, c.lower(i)) {
 			return true
 		}
 		if i > 0 && slices.Contains(sideComparisons, c.word(i-1)+c.word(i)) {
