@@ -230,7 +230,7 @@ func TestScoreEndsWithItsContext(t *testing.T) {
 			t.Errorf("statement %d: %+v", i, score)
 		}
 	}
-	f.release <- struct{}{}
+	close(f.release)
 	if _, err := s.Score(context.Background(), []*Encoded{picture}, statements[:1]); err != nil {
 		t.Errorf("the next caller: %v", err)
 	}
