@@ -27,10 +27,13 @@ func (k *checker) onlyOpposite(q *lesion, of *detail) bool {
 		case s.Negated && !s.Comparison, d.names("normal") && !d.affirms(), d.measuresOnly():
 		case on == q.side.opposite() && d.clause.comparesSides():
 		case on == q.side.opposite():
-			if seen = seen || d.maySay(q, said != unsaid); sameSize(d, of) && d.maySay(q, said != unsaid) {
+			if said == inRegion && q.organ != nil && q.organ.kind != "region" && !fluid(q.region()) || !d.maySay(q, said != unsaid) {
+				continue
+			}
+			if sameSize(d, of) {
 				return true
 			}
-			exact = exact || said == inOrgan && d.maySay(q, true)
+			seen, exact = true, exact || said == inOrgan
 		case on == sideBoth && said == inRegion && q.organ != nil && q.organ.kind != "region":
 			both = true
 		case on == sideNone && !d.maySay(q, said == inOrgan):

@@ -6,7 +6,7 @@ import (
 )
 
 // LAT-001: a limb or breast of the other side than the one examined. Where the report names the examined side,
-// too, the other one may have been imaged along: then only a conclusion about it counts, if the findings do not
+// too, the other one may have been imaged along: then only technique and impression count, if the findings do not
 // name it.
 func (k *checker) examinedSide() {
 	e := k.exam.examined()
@@ -14,11 +14,11 @@ func (k *checker) examinedSide() {
 		return
 	}
 	named := k.namesLimb(e, "")
-	if named && !k.conclusionAlone(e.opposite()) {
+	if named && !k.besideFindings(e.opposite()) {
 		return
 	}
 	check := func(s *Statement, d *detail) bool {
-		if named && s.Section != "impression" || s.Comparison || d.clause.comparesSides() || d.clause.accesses() {
+		if named && s.Section == "findings" || s.Comparison || d.clause.comparesSides() || d.clause.accesses() {
 			return true
 		}
 		if m := k.otherLimb(d, e); m != nil {
@@ -30,9 +30,9 @@ func (k *checker) examinedSide() {
 	k.observed(check)
 }
 
-// conclusionAlone: the impression affirms something of the limb on that side, and no other section names it.
-func (k *checker) conclusionAlone(on side) bool {
-	return k.namesLimb(on, "impression") && !k.namesLimb(on, "findings") && !k.namesLimb(on, "technique")
+// besideFindings: the impression or the technique names the limb on that side, and the findings do not.
+func (k *checker) besideFindings(on side) bool {
+	return (k.namesLimb(on, "impression") || k.namesLimb(on, "technique")) && !k.namesLimb(on, "findings")
 }
 
 // namesLimb: a statement of the section, or of any where that is "", names the examined limb with that side.
@@ -142,7 +142,7 @@ func (k *checker) impressionSide() {
 			continue
 		}
 		for _, q := range d.lesions {
-			if q.denied || q.finding == unnamed || q.finding.kind != "finding" || q.finding.english == "midline shift" || q.side != sideLeft && q.side != sideRight || !k.onlyOpposite(&q, d) {
+			if q.denied || q.finding == unnamed || q.finding.kind != "finding" || q.finding.english == "midline shift" || q.side != sideLeft && q.side != sideRight || !d.sidesOwn(&q) || !k.onlyOpposite(&q, d) {
 				continue
 			}
 			what := q.finding
@@ -153,6 +153,19 @@ func (k *checker) impressionSide() {
 			break
 		}
 	}
+}
+
+// sidesOwn: the side is that of the lesion's organ: where a statement names several places, one of them may own it.
+func (d *detail) sidesOwn(q *lesion) bool {
+	places := 0
+	for i := range d.mentions {
+		if m := &d.mentions[i]; m.place() && !m.has("generic") {
+			if places++; m.concept == q.organ && m.side == q.side {
+				return true
+			}
+		}
+	}
+	return places < 2
 }
 
 // maxConclusions bounds the work of the rules that weigh each statement of the impression against all
