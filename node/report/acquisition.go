@@ -44,7 +44,7 @@ func (t *contrastTalk) note(s *Statement, d *detail) bool {
 		m := &d.mentions[i]
 		elsewhere := d.clause.otherContrast()
 		switch {
-		case m.kind == "modality" && m.has("contrast"), m.english == "enhancement" && !t.title && !elsewhere:
+		case m.kind == "modality" && m.has("contrast") && t.title, m.english == "enhancement" && !t.title && !elsewhere:
 			t.given(s, d, m)
 		case m.kind != "contrast":
 		case m.has("oral"):

@@ -16,7 +16,9 @@ func (k *checker) onlyOpposite(q *lesion, of *detail) bool {
 			continue
 		}
 		said := d.concerns(q)
-		if said != unsaid {
+		if said == elsewhere && d.inRegionOf(q) {
+			near = inRegion // the organ beside it: a statement without a place may come back to q's
+		} else if said != unsaid {
 			near = said
 		}
 		if said == unsaid && near == elsewhere && !d.maySay(q, false) || said == elsewhere {
@@ -87,14 +89,18 @@ func (d *detail) concerns(q *lesion) nearness {
 	return near
 }
 
+func (d *detail) inRegionOf(q *lesion) bool {
+	return slices.ContainsFunc(d.mentions, func(m mention) bool { return m.region == q.region() })
+}
+
 func (q *lesion) nearTo(c *concept) nearness {
 	organ, region := q.place(), q.region()
 	switch {
 	case c == nil || c.has("generic") || c.region == "any" || c.region == "-":
 		return unsaid
-	case organ != nil && (related(c, organ) || c.twin != "" && c.twin == organ.english):
+	case related(c, q.finding), organ != nil && (related(c, organ) || c.twin != "" && c.twin == organ.english):
 		return inOrgan
-	case region == "", c.region == region && (organ == nil || organ.has("generic") || c.kind == "region" || organ.kind == "region" || fluid(region)):
+	case region == "", c.region == region && (c.kind == "finding" || organ == nil || organ.has("generic") || c.kind == "region" || organ.kind == "region" || fluid(region)):
 		return inRegion
 	}
 	return elsewhere

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/mozillazg/go-pinyin"
 )
 
 // differentSound compares a name in Han characters with one in Latin letters. Only Hanyu Pinyin is compared:
@@ -33,25 +31,15 @@ func readingsOfName(han string) [][]string {
 	if len(runes) < 2 || len(runes) > 6 {
 		return nil
 	}
-	args := pinyin.NewArgs()
-	args.Heteronym = true
 	out := make([][]string, len(runes))
 	for i, r := range runes {
-		for _, s := range pinyin.SinglePinyin(r, args) {
-			out[i] = appendNew(out[i], plainPinyin(s))
-		}
-		if s := surnames[r]; s != "" {
-			out[i] = appendNew(out[i], s)
-		}
+		out[i] = readings()[r]
 		if out[i] == nil {
 			return nil
 		}
 	}
 	return out
 }
-
-// surnames are readings in names that the dictionary lacks.
-var surnames = map[rune]string{'谌': "shen", '諶': "shen", '黑': "he"}
 
 // plainPinyin folds the spellings of ü: lü, lv, lyu and lu are one syllable here.
 func plainPinyin(s string) string {
@@ -136,16 +124,22 @@ func syllableCounts(w string) []int {
 	return reach[len(w)]
 }
 
-// syllables is the set of syllables that the dictionary's characters have.
+// syllables is the set of pinyin syllables without tones.
 var syllables = sync.OnceValue(func() map[string]bool {
-	args := pinyin.NewArgs()
-	args.Heteronym = true
 	out := map[string]bool{}
-	for r := rune(0x4E00); r < 0x9FA6; r++ {
-		for _, s := range pinyin.SinglePinyin(r, args) {
-			if strings.ContainsAny(s, "aeiouv") && (len(s) > 1 || s == "a" || s == "e" || s == "o") {
-				out[plainPinyin(s)] = true
-			}
+	for _, row := range rows("pinyin.tsv", 2) {
+		out[row[0]] = true
+	}
+	return out
+})
+
+// readings lists the syllables of each character. It is built when the first name in Han characters meets one
+// in Latin letters.
+var readings = sync.OnceValue(func() map[rune][]string {
+	out := make(map[rune][]string, 1<<15)
+	for _, row := range rows("pinyin.tsv", 2) {
+		for _, r := range row[1] {
+			out[r] = append(out[r], row[0])
 		}
 	}
 	return out
