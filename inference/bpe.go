@@ -13,18 +13,31 @@ import (
 	"unicode/utf8"
 )
 
-// bpe is the byte-level byte-pair encoding of GPT-2 with the final ids of a pack's vocabulary. Spellings of
-// special tokens in a text are plain text.
+// bpe is a byte-level byte-pair encoding with the final ids of a pack's vocabulary. Spellings of special tokens in
+// a text are plain text.
 type bpe struct {
+	bpeForm
 	ids               map[string]int64 // of a piece in GPT-2's byte letters
 	ranks             map[[2]string]int
 	letters           [256]string // a printable letter for each byte
-	start, end, other int64       // <s>, </s>, <unk>
+	start, end, other int64
 }
 
+// A bpeForm is what differs between the tokenizers of this family.
+type bpeForm struct {
+	startToken, endToken, otherToken string
+	padToken                         string // empty: any id of the vocabulary may pad
+	ending                           string // of each word's last piece
+	words                            func(text string) []string
+}
+
+// gpt2Form is that of GPT-2 and BART.
+var gpt2Form = bpeForm{startToken: "<s>", endToken: "</s>", otherToken: "<unk>", padToken: "<pad>", words: gpt2Words}
+
 // readBPE reads vocab.json (piece → id) and merges.txt (a pair a line, most frequent first).
-func readBPE(fsys fs.FS, vocab, merges string) (*bpe, error) {
-	b := &bpe{ranks: map[[2]string]int{}, letters: byteLetters()}
+func readBPE(fsys fs.FS, spec TextSpec, form bpeForm) (*bpe, error) {
+	vocab, merges := spec.Files["vocab"], spec.Files["merges"]
+	b := &bpe{bpeForm: form, ranks: map[[2]string]int{}, letters: byteLetters()}
 	text, err := fs.ReadFile(fsys, vocab)
 	if err != nil {
 		return nil, fmt.Errorf("text.files.vocab: %w", err)
@@ -32,11 +45,17 @@ func readBPE(fsys fs.FS, vocab, merges string) (*bpe, error) {
 	if err := json.Unmarshal(text, &b.ids); err != nil {
 		return nil, fmt.Errorf("%s: %w", vocab, err)
 	}
-	for token, id := range map[string]*int64{"<s>": &b.start, "</s>": &b.end, "<unk>": &b.other} {
+	for _, token := range []struct {
+		name string
+		id   *int64
+	}{{form.startToken, &b.start}, {form.endToken, &b.end}, {form.otherToken, &b.other}} {
 		var ok bool
-		if *id, ok = b.ids[token]; !ok {
-			return nil, fmt.Errorf("%s: the token %s is missing", vocab, token)
+		if *token.id, ok = b.ids[token.name]; !ok {
+			return nil, fmt.Errorf("%s: the token %s is missing", vocab, token.name)
 		}
+	}
+	if err := b.checkPad(spec.Pad); err != nil {
+		return nil, err
 	}
 	if text, err = fs.ReadFile(fsys, merges); err != nil {
 		return nil, fmt.Errorf("text.files.merges: %w", err)
@@ -45,6 +64,18 @@ func readBPE(fsys fs.FS, vocab, merges string) (*bpe, error) {
 		return nil, fmt.Errorf("%s: %w", merges, err)
 	}
 	return b, nil
+}
+
+func (b *bpe) checkPad(pad int64) error {
+	if b.padToken != "" && b.ids[b.padToken] != pad {
+		return fmt.Errorf("text.pad is not the vocabulary's %s", b.padToken)
+	}
+	for _, id := range b.ids {
+		if id == pad {
+			return nil
+		}
+	}
+	return fmt.Errorf("text.pad is %d, which is no id of the vocabulary", pad)
 }
 
 func (b *bpe) readMerges(text []byte) error {
@@ -81,19 +112,19 @@ func byteLetters() [256]string {
 	return letters
 }
 
-// encode gives the ids of a text, without <s> and </s>.
+func (b *bpe) ends() (start, end int64) { return b.start, b.end }
+
+// encode gives the ids of a text, without those of its start and end.
 func (b *bpe) encode(text string) []int64 {
 	var ids []int64
-	for text != "" {
-		n := wordLength(text)
-		for _, piece := range b.merge(text[:n]) {
+	for _, word := range b.words(text) {
+		for _, piece := range b.merge(word) {
 			id, ok := b.ids[piece]
 			if !ok {
 				id = b.other
 			}
 			ids = append(ids, id)
 		}
-		text = text[n:]
 	}
 	return ids
 }
@@ -104,6 +135,7 @@ func (b *bpe) merge(word string) []string {
 	for i := range len(word) {
 		pieces[i] = b.letters[word[i]]
 	}
+	pieces[len(pieces)-1] += b.ending
 	for {
 		best, at := math.MaxInt, -1
 		for i := range len(pieces) - 1 {
@@ -128,14 +160,32 @@ func (b *bpe) merge(word string) []string {
 	}
 }
 
-// wordLength is the length in bytes of the first word of a text that is not empty, by GPT-2's pattern
-//
-//	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-func wordLength(text string) int {
+// gpt2Words cuts a text into words; all of it is in one of them.
+func gpt2Words(text string) (words []string) {
+	for text != "" {
+		n := wordLength(text)
+		words = append(words, text[:n])
+		text = text[n:]
+	}
+	return words
+}
+
+// contraction is the length of one at the start of a text, or 0.
+func contraction(text string) int {
 	for _, ending := range []string{"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"} {
 		if strings.HasPrefix(text, ending) {
 			return len(ending)
 		}
+	}
+	return 0
+}
+
+// wordLength is the length in bytes of the first word of a text that is not empty, by GPT-2's pattern
+//
+//	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+func wordLength(text string) int {
+	if n := contraction(text); n > 0 {
+		return n
 	}
 	lead := 0
 	if text[0] == ' ' && len(text) > 1 {

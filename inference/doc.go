@@ -7,8 +7,9 @@
 //	scores, err := model.Score(ctx, []*inference.Encoded{encoded}, statements)
 //
 // gives for each picture and statement yes, no, maybe or not_judged. Every pack goes the same way: its
-// vision graph makes image tokens of a picture once, its score graph reads tokens and the ids of a
-// statement. A Model is safe for use by several goroutines.
+// vision graph makes image tokens of a picture once, a second graph reads the ids of a statement, beside the
+// tokens (kinds pair_classifier and generative_choice) or alone (contrastive). A Model is safe for use by
+// several goroutines.
 //
 // No pack is for clinical use: a verdict says whether a text fits a picture, never what a patient has.
 package inference

@@ -63,19 +63,23 @@ func Open(ctx context.Context, fsys fs.FS, engine Engine) (*Model, error) {
 }
 
 func (m *Model) load(ctx context.Context, engine Engine) (err error) {
-	m.vision, err = m.loadGraph(ctx, engine, File{
+	vision := File{
 		Name:    m.manifest.Graphs.Vision,
 		Inputs:  []Spec{{Name: "pixel_values", Shape: []int64{-1, int64(m.manifest.Image.Channels), -1, -1}}},
 		Outputs: []Spec{imageTokens}, Keep: true,
-	})
+	}
+	if m.manifest.Kind == contrastiveKind {
+		vision.Outputs, vision.Keep = []Spec{imageEmbedding}, false
+	}
+	if m.vision, err = m.loadGraph(ctx, engine, vision); err != nil {
+		return err
+	}
+	scorer, err := kinds[m.manifest.Kind].load(ctx, m, engine)
 	if err == nil {
-		m.scorer, err = m.loadScorer(ctx, engine)
+		m.scorer = scorer
 	}
 	return err
 }
-
-// imageTokens is what the vision graph makes: [B, N, d].
-var imageTokens = Spec{Name: "image_tokens", Shape: []int64{-1, -1, -1}}
 
 func (m *Model) loadGraph(ctx context.Context, engine Engine, file File) (Graph, error) {
 	file.FS, file.Pack, file.Digest = m.fsys, m.manifest.Name, m.digest
@@ -99,8 +103,7 @@ func (m *Model) Warm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	some := m.manifest.Text.Pad + 1
-	return s.run(ctx, []row{{encoded, prompt{ids: []int64{some, some, some}}, new(Score)}})
+	return s.run(ctx, []row{{encoded, m.text.sample(), new(Score)}})
 }
 
 // Close frees the graphs after the runs under way; calls that still wait get an error.

@@ -1,7 +1,6 @@
 package inference
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -21,19 +20,39 @@ const (
 	placePremise   = "{caption}"
 )
 
-// prompts is the tokenizer of OFA: the cleaned sentence in a template, byte-pair encoded.
+// prompts puts the sentence into a template and encodes that with a vocabulary.
 type prompts struct {
-	bpe  *bpe
+	vocabulary
 	spec TextSpec
+	// clean is what the sentence and the premise go through first
+	clean func(text string) string
 	// languages that the pack reads as they are
 	languages []string
+	// affirming: the pack cannot read a denial
+	affirming bool
+}
+
+// A vocabulary turns text into ids, and knows those that begin and end a sequence.
+type vocabulary interface {
+	encode(text string) []int64
+	ends() (start, end int64)
+}
+
+// readVocabulary reads the files of a tokenizer.
+func readVocabulary(fsys fs.FS, spec TextSpec) (vocabulary, error) {
+	switch spec.Tokenizer {
+	case "bpe":
+		return readBPE(fsys, spec, gpt2Form)
+	case "clip":
+		return readBPE(fsys, spec, clipForm)
+	case "wordpiece":
+		return readWordPiece(fsys, spec)
+	}
+	return nil, fmt.Errorf("text.tokenizer is %q; this build has terms, bpe, clip and wordpiece", spec.Tokenizer)
 }
 
 func readPrompts(fsys fs.FS, m Manifest) (*prompts, error) {
 	spec := m.Text
-	if spec.MaxWords < 1 {
-		return nil, fmt.Errorf("text.max_words is %d; want 1 or more", spec.MaxWords)
-	}
 	if strings.Count(spec.Templates.Alone, placeStatement) != 1 {
 		return nil, fmt.Errorf("text.templates.alone must hold %s once", placeStatement)
 	}
@@ -41,18 +60,17 @@ func readPrompts(fsys fs.FS, m Manifest) (*prompts, error) {
 		strings.Index(t, placePremise) > strings.Index(t, placeStatement)) {
 		return nil, fmt.Errorf("text.templates.premise must hold %s and then %s, each once", placePremise, placeStatement)
 	}
-	codes, err := readBPE(fsys, spec.Files["vocab"], spec.Files["merges"])
-	if err != nil {
-		return nil, err
+	p := &prompts{spec: spec, clean: strings.TrimSpace, languages: m.Languages, affirming: m.Kind == contrastiveKind}
+	if spec.Tokenizer == "bpe" {
+		p.clean = func(text string) string { return clean(text, spec.MaxWords) }
 	}
-	if spec.Pad != codes.ids["<pad>"] {
-		return nil, errors.New("text.pad is not the vocabulary's <pad>")
-	}
-	return &prompts{codes, spec, m.Languages}, nil
+	var err error
+	p.vocabulary, err = readVocabulary(fsys, spec)
+	return p, err
 }
 
-// encode puts the sentence, or its English where the pack does not read its language, into the template.
-func (p *prompts) encode(s Statement) prompt {
+// prompt puts the sentence, or its English where the pack does not read its language, into the template.
+func (p *prompts) prompt(s Statement) prompt {
 	say := phrasesFor(s.Language)
 	text := s.Text
 	if !slices.Contains(p.languages, baseLanguage(s.Language)) {
@@ -64,12 +82,15 @@ func (p *prompts) encode(s Statement) prompt {
 	if len(text) > maxSentence || len(s.Premise) > maxSentence {
 		return prompt{refusal: say.tooLong, say: say}
 	}
+	if p.affirming && (s.Negated || denies(text)) {
+		return prompt{refusal: say.denial, say: say}
+	}
 	before, after, _ := strings.Cut(p.spec.Templates.Alone, placeStatement)
 	if s.Premise != "" && p.spec.Templates.Premise != "" {
 		before, after, _ = strings.Cut(p.spec.Templates.Premise, placeStatement)
-		before = strings.Replace(before, placePremise, clean(s.Premise, p.spec.MaxWords), 1)
+		before = strings.Replace(before, placePremise, p.clean(s.Premise), 1)
 	}
-	ids := p.fit(before, clean(text, p.spec.MaxWords), after)
+	ids := p.fit(before, p.clean(text), after)
 	if ids == nil {
 		return prompt{refusal: say.tooLong, say: say}
 	}
@@ -79,17 +100,36 @@ func (p *prompts) encode(s Statement) prompt {
 // fit encodes a prompt. One with too many ids loses the end of the sentence, never of the template, which
 // begins and ends at a blank, so that its ids do not depend on the sentence; nil: nothing would be left.
 func (p *prompts) fit(before, sentence, after string) []int64 {
-	ids := p.bpe.encode(before + sentence + after)
+	ids := p.encode(before + sentence + after)
 	if len(ids) > p.spec.MaxIDs {
-		tail := p.bpe.encode(after)
+		tail := p.encode(after)
 		keep := p.spec.MaxIDs - len(tail)
-		if keep <= len(p.bpe.encode(before)) {
+		if keep <= len(p.encode(before)) {
 			return nil
 		}
 		ids = append(ids[:keep], tail...)
 	}
-	return append(append([]int64{p.bpe.start}, ids...), p.bpe.end)
+	start, end := p.ends()
+	return append(append([]int64{start}, ids...), end)
 }
+
+// sample is the template with nothing in it.
+func (p *prompts) sample() prompt {
+	before, after, _ := strings.Cut(p.spec.Templates.Alone, placeStatement)
+	start, end := p.ends()
+	return prompt{ids: append(append([]int64{start}, p.encode(before+after)...), end)}
+}
+
+// denies says whether words of a sentence deny something: a node may not have taken it for a denial as a whole. One too
+// long to look through may.
+func denies(text string) bool {
+	words := splitTerms(text)
+	return len(words) > maxTerms || slices.ContainsFunc(words, func(word string) bool { return slices.Contains(denials, word) })
+}
+
+var denials = []string{"no", "not", "non", "without", "never", "none", "neither", "nor", "cannot", "t", // isn't
+	"absent", "absence", "negative", "denies", "denied", "excluded", "excludes", "lacks", "lacking", "resolved",
+	"无", "無", "未", "没", "沒", "不", "否", "非"}
 
 // clean is OFA's pre_caption: lower case; marks stripped from the left; - and / become blanks; <person> becomes
 // person; runs of two and more blanks become one; newlines at the end, then blanks at both ends, go; then

@@ -20,7 +20,7 @@ func ofaPrompts(t testing.TB, words, ids int) *prompts {
 	if _, err := os.Stat(ofaMini); err != nil {
 		t.Skip("ofa-mini is not there")
 	}
-	p, err := readPrompts(Dir(ofaMini), Manifest{Languages: []string{"en"}, Text: TextSpec{
+	p, err := readPrompts(Dir(ofaMini), Manifest{Languages: []string{"en"}, Text: TextSpec{Tokenizer: "bpe",
 		Files: map[string]string{"vocab": "vocab.json", "merges": "merges.txt"}, Pad: 1, MaxWords: words, MaxIDs: ids,
 		Templates: Templates{
 			Alone:   ` does the image describe " {hyp} "?`,
@@ -100,7 +100,7 @@ func TestBPEEqualsOFA(t *testing.T) {
 			}
 			want = append(want, id)
 		}
-		if got := p.bpe.encode(text); !slices.Equal(got, want) {
+		if got := p.encode(text); !slices.Equal(got, want) {
 			t.Errorf("%q: %v; want %v", text, got, want)
 		}
 	})
@@ -112,11 +112,11 @@ func TestPromptsEqualOFA(t *testing.T) {
 	readJSON(t, filepath.Join(ofaMini, "goldens.json"), &g)
 	for i, c := range g.Cases {
 		statement := Statement{Text: c.Statement, Language: "en"}
-		if got := p.encode(statement); !slices.Equal(got.ids, c.Alone.IDs) {
+		if got := p.prompt(statement); !slices.Equal(got.ids, c.Alone.IDs) {
 			t.Errorf("case %d alone: %v; want %v", i, got.ids, c.Alone.IDs)
 		}
 		statement.Premise = c.Caption
-		if got := p.encode(statement); !slices.Equal(got.ids, c.Premised.IDs) {
+		if got := p.prompt(statement); !slices.Equal(got.ids, c.Premised.IDs) {
 			t.Errorf("case %d with its caption: %v; want %v", i, got.ids, c.Premised.IDs)
 		}
 	}
@@ -125,16 +125,17 @@ func TestPromptsEqualOFA(t *testing.T) {
 // A prompt that is too long keeps the template's end: the sentence is cut, unlike in the reference.
 func TestPromptsCutTheSentence(t *testing.T) {
 	p := ofaPrompts(t, 80, 40)
-	got := p.encode(Statement{Text: strings.Repeat("effusion ", 70), Language: "en"})
-	tail := p.bpe.encode(` "?`)
-	if len(got.ids) != 42 || !slices.Equal(got.ids[41-len(tail):41], tail) || got.ids[41] != p.bpe.end {
+	got := p.prompt(Statement{Text: strings.Repeat("effusion ", 70), Language: "en"})
+	tail := p.encode(` "?`)
+	_, end := p.ends()
+	if len(got.ids) != 42 || !slices.Equal(got.ids[41-len(tail):41], tail) || got.ids[41] != end {
 		t.Errorf("%d ids: %v", len(got.ids), got.ids)
 	}
-	full := p.encode(Statement{Text: "effusion", Language: "en"})
+	full := p.prompt(Statement{Text: "effusion", Language: "en"})
 	if !slices.Equal(got.ids[:7], full.ids[:7]) {
 		t.Errorf("the template's start became %v", got.ids[:7])
 	}
-	long := p.encode(Statement{Text: "x", Premise: strings.Repeat("premise ", 70), Language: "en"})
+	long := p.prompt(Statement{Text: "x", Premise: strings.Repeat("premise ", 70), Language: "en"})
 	if long.refusal != english.tooLong {
 		t.Errorf("a premise that leaves no room: %+v", long)
 	}
@@ -142,14 +143,14 @@ func TestPromptsCutTheSentence(t *testing.T) {
 
 func TestPromptsChooseTheLanguage(t *testing.T) {
 	p := ofaPrompts(t, 80, 256)
-	want := p.encode(Statement{Text: "pleural effusion", Language: "en"})
-	if got := p.encode(Statement{Text: "胸腔积液", English: "pleural effusion", Language: "zh"}); !slices.Equal(got.ids, want.ids) {
+	want := p.prompt(Statement{Text: "pleural effusion", Language: "en"})
+	if got := p.prompt(Statement{Text: "胸腔积液", English: "pleural effusion", Language: "zh"}); !slices.Equal(got.ids, want.ids) {
 		t.Errorf("the English was not used: %v", got.ids)
 	}
-	if got := p.encode(Statement{Text: "胸腔积液", Language: "zh"}); got.refusal != chinese.language {
+	if got := p.prompt(Statement{Text: "胸腔积液", Language: "zh"}); got.refusal != chinese.language {
 		t.Errorf("no English: %+v", got)
 	}
-	if got := p.encode(Statement{Text: strings.Repeat("x", maxSentence+1), Language: "en"}); got.refusal != english.tooLong {
+	if got := p.prompt(Statement{Text: strings.Repeat("x", maxSentence+1), Language: "en"}); got.refusal != english.tooLong {
 		t.Errorf("a long sentence: %q", got.refusal)
 	}
 }
@@ -179,6 +180,8 @@ func TestWordLength(t *testing.T) {
 	}
 }
 
+var bpeFiles = map[string]string{"vocab": "v", "merges": "m"}
+
 // tinyBPE knows single bytes and one pair.
 func tinyBPE(t testing.TB) *bpe {
 	t.Helper()
@@ -187,7 +190,7 @@ func tinyBPE(t testing.TB) *bpe {
 		vocab[letter] = len(vocab)
 	}
 	text, _ := json.Marshal(vocab)
-	b, err := readBPE(fstest.MapFS{"v": {Data: text}, "m": {Data: []byte("#version: 0.2\na b\n")}}, "v", "m")
+	b, err := readBPE(fstest.MapFS{"v": {Data: text}, "m": {Data: []byte("#version: 0.2\na b\n")}}, TextSpec{Files: bpeFiles, Pad: 1}, gpt2Form)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +198,7 @@ func tinyBPE(t testing.TB) *bpe {
 }
 
 func TestBPEFilesThatAreBroken(t *testing.T) {
-	good := `{"<s>": 0, "</s>": 2, "<unk>": 3}`
+	good := `{"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3}`
 	for name, c := range map[string][2]string{
 		"no special token": {`{"<s>": 0}`, "a b"},
 		"no JSON":          {"", "a b"},
@@ -203,7 +206,7 @@ func TestBPEFilesThatAreBroken(t *testing.T) {
 		"three pieces":     {good, "a b c"},
 		"empty merges":     {good, "#version: 0.2\n"},
 	} {
-		if _, err := readBPE(fstest.MapFS{"v": {Data: []byte(c[0])}, "m": {Data: []byte(c[1])}}, "v", "m"); err == nil {
+		if _, err := readBPE(fstest.MapFS{"v": {Data: []byte(c[0])}, "m": {Data: []byte(c[1])}}, TextSpec{Files: bpeFiles, Pad: 1}, gpt2Form); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

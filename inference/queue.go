@@ -238,7 +238,7 @@ func (m *Model) attempt(ctx context.Context, batch []*task) (outcomes []outcome,
 	outcomes = make([]outcome, len(batch))
 	for i, values := range logits {
 		if outcomes[i].logits = values; !finite(values) {
-			outcomes[i].err = fmt.Errorf("inference: pack %s: the score graph gave NaN or infinite logits", m.manifest.Name)
+			outcomes[i].err = fmt.Errorf("inference: pack %s: the graphs gave NaN or infinite logits", m.manifest.Name)
 		}
 	}
 	return outcomes, nil

@@ -40,7 +40,7 @@ type Score struct {
 // An Encoded picture is what the vision graph made of it; it fits only the Model that made it.
 type Encoded struct {
 	model    *Model
-	tokens   *Tensor // [1, N, d]
+	tokens   *Tensor // [1, N, d], as the scorer takes them
 	w, h     int     // of the prepared picture; a batch is of one size
 	modality string
 }
@@ -100,11 +100,11 @@ func (m *Model) encode(ctx context.Context, p *prepared) (*Encoded, error) {
 		return nil, fmt.Errorf("inference: pack %s: vision: %w", m.manifest.Name, err)
 	}
 	tokens := outputs["image_tokens"]
-	if err := tokens.Check(Spec{Name: imageTokens.Name, Shape: []int64{1, -1, -1}}); err != nil {
-		return nil, fmt.Errorf("inference: pack %s: vision: %w", m.manifest.Name, err)
-	}
 	if !finite(tokens.Floats) {
 		return nil, fmt.Errorf("inference: pack %s: the vision graph gave NaN or infinite values", m.manifest.Name)
+	}
+	if tokens, err = m.scorer.take(tokens); err != nil {
+		return nil, fmt.Errorf("inference: pack %s: vision: %w", m.manifest.Name, err)
 	}
 	encoded := &Encoded{model: m, tokens: &tokens, w: p.w, h: p.h}
 	m.cache.put(p.key, encoded)
@@ -130,7 +130,7 @@ func (s *Session) Score(ctx context.Context, images []*Encoded, statements []Sta
 	}
 	var rows []row
 	for j, statement := range statements { // all pictures of the first statement come first
-		p := s.Model.text.encode(statement)
+		p := s.Model.text.prompt(statement)
 		for i, encoded := range images {
 			if p.refusal != "" {
 				scores[i][j] = Score{Label: NotJudged, Reason: p.refusal}
@@ -199,7 +199,8 @@ func (s *Session) run(ctx context.Context, rows []row) error {
 	})
 }
 
-// probabilities is the tempered softmax of one row, put into the order no, yes, maybe.
+// probabilities is the tempered softmax of one row, put into the order no, yes, maybe. A label that the pack does not
+// have gets 0.
 func (m *Model) probabilities(logits []float32, temperature float64) [3]float64 {
 	var p [3]float64
 	highest, sum := float64(slices.Max(logits)), 0.0

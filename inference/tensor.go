@@ -81,7 +81,8 @@ type File struct {
 	Digest  string
 }
 
-// A Spec describes a tensor of a graph: of 32-bit floats or of 64-bit integers; -1 in its shape takes any side.
+// A Spec describes a tensor of a graph: of 32-bit floats or of 64-bit integers; -1 in its shape takes any side,
+// no shape takes any.
 type Spec struct {
 	Name  string
 	Ints  bool
@@ -90,6 +91,9 @@ type Spec struct {
 
 // Fits says whether a tensor of a shape may be one of the spec; a side of -1 is not known yet.
 func (s Spec) Fits(shape []int64) bool {
+	if s.Shape == nil {
+		return true
+	}
 	if len(shape) != len(s.Shape) {
 		return false
 	}

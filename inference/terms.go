@@ -155,8 +155,11 @@ func splitTerms(text string) []string {
 	return tokens
 }
 
-// encode reads the statement in its own language and, if that says nothing to the pack, in English.
-func (t *terms) encode(s Statement) prompt {
+// sample is the first fact.
+func (t *terms) sample() prompt { return prompt{ids: []int64{1}} }
+
+// prompt reads the statement in its own language and, if that says nothing to the pack, in English.
+func (t *terms) prompt(s Statement) prompt {
 	say := phrasesFor(s.Language)
 	first := prompt{refusal: say.language, say: say}
 	if slices.Contains(t.languages, baseLanguage(s.Language)) {

@@ -74,7 +74,7 @@ func TestTermsReadStatements(t *testing.T) {
 		if strings.ContainsAny(c.text, "胸头图左") {
 			language = "zh-CN"
 		}
-		p := tokenizer.encode(Statement{Text: c.text, Language: language})
+		p := tokenizer.prompt(Statement{Text: c.text, Language: language})
 		if p.refusal != "" || !slices.Equal(p.ids, c.ids) || p.negated != c.negated {
 			t.Errorf("%q: ids %v, negated %v, refusal %q; want %v, %v", c.text, p.ids, p.negated, p.refusal, c.ids, c.negated)
 		}
@@ -103,7 +103,7 @@ func TestTermsRefuse(t *testing.T) {
 		{"CT du crâne", "fr", english.language},
 		{strings.Repeat("CT ", 400), "en", english.tooLong},
 	} {
-		if p := tokenizer.encode(Statement{Text: c.text, Language: c.language}); p.refusal != c.want || len(p.ids) != 0 {
+		if p := tokenizer.prompt(Statement{Text: c.text, Language: c.language}); p.refusal != c.want || len(p.ids) != 0 {
 			t.Errorf("%.30q: refusal %q, ids %v; want %q", c.text, p.refusal, p.ids, c.want)
 		}
 	}
@@ -117,14 +117,14 @@ func TestTermsTakeTheCallersNegation(t *testing.T) {
 		"not a CT of the chest":           true,
 		"CT of the head without contrast": false,
 	} {
-		if p := tokenizer.encode(Statement{Text: text, Language: "en", Negated: true}); p.negated != want {
+		if p := tokenizer.prompt(Statement{Text: text, Language: "en", Negated: true}); p.negated != want {
 			t.Errorf("%q: negated %v; want %v", text, p.negated, want)
 		}
 	}
 }
 
 func TestTermsFallBackToEnglish(t *testing.T) {
-	p := smallTokenizer(t).encode(Statement{Text: "电子断层头颅像", English: "CT of the head", Language: "zh"})
+	p := smallTokenizer(t).prompt(Statement{Text: "电子断层头颅像", English: "CT of the head", Language: "zh"})
 	if !slices.Equal(p.ids, []int64{1, 4}) || !strings.Contains(p.reason, "头部") {
 		t.Errorf("ids %v, reason %q", p.ids, p.reason)
 	}
@@ -162,7 +162,7 @@ func FuzzTerms(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text, language string) {
-		p := tokenizer.encode(Statement{Text: text, Language: language})
+		p := tokenizer.prompt(Statement{Text: text, Language: language})
 		if (p.refusal == "") != (len(p.ids) > 0) {
 			t.Fatalf("refusal %q with ids %v", p.refusal, p.ids)
 		}

@@ -1,14 +1,14 @@
 package inference
 
 import (
-	"fmt"
 	"io/fs"
 	"strings"
 )
 
 // A tokenizer turns statements into the ids that a pack's score graph reads.
 type tokenizer interface {
-	encode(Statement) prompt
+	prompt(Statement) prompt
+	sample() prompt // ids that the pack's graphs take, to try them
 }
 
 // A prompt is a statement as the score graph takes it.
@@ -30,9 +30,9 @@ type part struct {
 
 // phrases are the reasons in one language; those with verbs take percentages or words.
 type phrases struct {
-	factsOnly, heading, several, tooLong, language  string
-	open, judged, whole, unsure, unknown, undecided string
-	comma                                           string
+	factsOnly, heading, several, tooLong, language, denial string
+	open, judged, whole, unsure, unknown, undecided        string
+	comma                                                  string
 }
 
 var english = phrases{
@@ -41,6 +41,7 @@ var english = phrases{
 	several:   "the sentence names several kinds of picture at once",
 	tooLong:   "the sentence is too long for this pack",
 	language:  "this pack does not read the language of the sentence",
+	denial:    "this pack compares what is said with what is seen: it cannot judge that something is absent",
 	open:      "fits as far as the pack can see; it cannot see: %s",
 	judged:    "judged: %s",
 	whole:     "judged: the sentence as a whole",
@@ -56,6 +57,7 @@ var chinese = phrases{
 	several:   "该句同时涉及多种图像",
 	tooLong:   "该句过长",
 	language:  "本模型不支持该语言",
+	denial:    "本模型仅比较文字与图像是否相似，无法判断“不存在”之类的否定表述",
 	open:      "就可见内容而言相符；模型无法判断：%s",
 	judged:    "判断依据：%s",
 	whole:     "判断依据：整句",
@@ -79,11 +81,8 @@ func baseLanguage(tag string) string {
 }
 
 func newTokenizer(fsys fs.FS, m Manifest) (tokenizer, error) {
-	switch m.Text.Tokenizer {
-	case "terms":
+	if m.Text.Tokenizer == "terms" {
 		return readTerms(fsys, m)
-	case "bpe":
-		return readPrompts(fsys, m)
 	}
-	return nil, fmt.Errorf("text.tokenizer is %q; this build has terms and bpe", m.Text.Tokenizer)
+	return readPrompts(fsys, m)
 }

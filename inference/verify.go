@@ -168,7 +168,7 @@ func hashFloats(values []float32) string {
 }
 
 func (m *Model) verifyScore(ctx context.Context, v *Verification, number int, s Statement, golden goldenScore, picture *Encoded, order []string) error {
-	p := m.text.encode(s)
+	p := m.text.prompt(s)
 	if !slices.Equal(p.ids, golden.IDs) {
 		v.Differences = append(v.Differences, fmt.Sprintf("case %d: ids %v; want %v %s", number, p.ids, golden.IDs, p.refusal))
 		return nil

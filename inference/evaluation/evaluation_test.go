@@ -151,6 +151,14 @@ func TestFitMendsOverconfidence(t *testing.T) {
 	}
 }
 
+// The sigmoid of a contrastive pack: the logit over the temperature, and no remains what it never says.
+func TestTemperOfAPackWithoutNo(t *testing.T) {
+	p := Calibration{Temperature: 2}.temper([3]float64{0, 0.8, 0.2})
+	if p[0] != 0 || math.Abs(p[1]/p[2]-2) > 1e-12 || math.Abs(p[1]+p[2]-1) > 1e-12 {
+		t.Errorf("%v", p)
+	}
+}
+
 func TestFitRefuses(t *testing.T) {
 	if _, err := Fit(made(10, 3, 1), 2); err == nil {
 		t.Error("30 rows are too few")

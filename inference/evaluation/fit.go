@@ -110,10 +110,13 @@ func bestTemperature(rows []Row) float64 {
 	return math.Exp((low + high) / 2)
 }
 
-// temper is the softmax at another temperature: p^(1/T), normalised.
+// temper is the softmax at another temperature: p^(1/T), normalised. A contrastive pack never says no: that stays at 0.
 func (c Calibration) temper(p [3]float64) (out [3]float64) {
 	whole := 0.0
 	for i, v := range p {
+		if i == side(No) && v == 0 {
+			continue
+		}
 		out[i] = math.Pow(max(v, 1e-12), 1/c.Temperature)
 		whole += out[i]
 	}

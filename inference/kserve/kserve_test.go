@@ -6,6 +6,7 @@ import (
 	"errors"
 	"image"
 	"image/png"
+	"io/fs"
 	"net"
 	"reflect"
 	"slices"
@@ -102,43 +103,41 @@ func mustLoad(t *testing.T, timeout time.Duration, servers ...string) inference.
 	return g
 }
 
-// The built-in pack gives the same bits through a server as in this process.
+// Packs of every kind give the same bits through a server as in this process.
 func TestServedPackGivesTheSameBits(t *testing.T) {
 	local, err := onnx.New(onnx.Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := NewServer(local, "test")
-	own, err := inference.Open(context.Background(), packs.Builtin(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer own.Close()
 	address, _ := listen(t, s)
 	remote, err := New(Options{Servers: []string{address}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	far, err := inference.Open(context.Background(), packs.Builtin(), remote)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer far.Close()
 	picture := goldenPicture(t)
 	statements := []inference.Statement{{Text: "This is a phantom.", Language: "en"}, {Text: "头颅CT轴位", Language: "zh"},
 		{Text: "AP view of a phantom.", Language: "en"}, {Text: "No pleural effusion.", Language: "en"}}
-	var scores [2][][]inference.Score
-	for i, m := range []*inference.Model{own, far} {
-		encoded, err := m.EncodeImage(context.Background(), picture)
-		if err != nil {
-			t.Fatal(err)
+	const kinds = "../testdata/kinds"
+	for _, pack := range []fs.FS{packs.Builtin(), inference.Dir(kinds + "/clip"), inference.Dir(kinds + "/bert"), inference.Dir(kinds + "/choice")} {
+		var scores [2][][]inference.Score
+		for i, e := range []inference.Engine{s, remote} {
+			m, err := inference.Open(context.Background(), pack, e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			encoded, err := m.EncodeImage(context.Background(), picture)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if scores[i], err = m.Score(context.Background(), []*inference.Encoded{encoded}, statements); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if scores[i], err = m.Score(context.Background(), []*inference.Encoded{encoded}, statements); err != nil {
-			t.Fatal(err)
+		if !reflect.DeepEqual(scores[0], scores[1]) || scores[0][0][0].Label == inference.NotJudged {
+			t.Errorf("%v: here %+v\nthere %+v", pack, scores[0], scores[1])
 		}
-	}
-	if !reflect.DeepEqual(scores[0], scores[1]) {
-		t.Errorf("here %+v\nthere %+v", scores[0], scores[1])
 	}
 }
 
