@@ -88,21 +88,6 @@ func (q *lesion) place() *concept {
 	return q.finding.up
 }
 
-// alikeLesion: the same organ where both are known, else the same lesion.
-func alikeLesion(f, q *lesion) bool {
-	a, b := f.place(), q.place()
-	if a == nil || b == nil || a.has("generic") || b.has("generic") {
-		return related(f.finding, q.finding)
-	}
-	switch {
-	case related(a, b), a.twin != "" && a.twin == b.english:
-		return true
-	case a.kind == "region" || b.kind == "region":
-		return a.region == b.region
-	}
-	return false
-}
-
 // mayBe: one of two findings is vague enough to be the other, or they are of one kind.
 func mayBe(a, b *concept) bool {
 	return related(a, b) || a.kind == b.kind && (a.has("vague") || b.has("vague") || a.kind == "device")

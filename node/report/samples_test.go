@@ -143,7 +143,7 @@ func variedReports(t testing.TB) []sample { return varied(t, func(n int) bool { 
 func heldOutReports(t testing.TB) []sample { return varied(t, func(n int) bool { return n%3 == 0 }) }
 
 func varied(t testing.TB, keep func(n int) bool) []sample {
-	all := append(written(t, "varied-en.txt", 168), written(t, "varied-zh.txt", 162)...)
+	all := append(written(t, "varied-en.txt", 308), written(t, "varied-zh.txt", 302)...)
 	return slices.DeleteFunc(all, func(s sample) bool {
 		n, err := strconv.Atoi(s.id[2:])
 		if err != nil {

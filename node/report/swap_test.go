@@ -11,8 +11,9 @@ var sideWords = regexp.MustCompile(`(?i)\b(left|right)\b|[左右]`)
 
 // TestSwappedSides turns the side round in each statement of real impressions that names one, where the
 // findings name that side too. Part of these slips nobody could notice from the text: the findings are
-// bilateral, say nothing of the lesion, or the side is a direction. The figure is printed; the gate only
-// keeps it from falling.
+// bilateral, say nothing of the lesion, or the side is a direction. And where the findings tell anything
+// abnormal of both sides of an organ the rule is silent, since a false alarm costs more than a miss. The
+// figure is printed; the gate only keeps it from falling.
 func TestSwappedSides(t *testing.T) {
 	for _, set := range []struct {
 		name string
@@ -33,8 +34,8 @@ func TestSwappedSides(t *testing.T) {
 				}
 			}
 			t.Logf("%d of %d swapped sides caught", caught, n)
-			if caught*5 < 2*n {
-				t.Errorf("fewer than two in five of the swapped sides are caught")
+			if caught*10 < 3*n {
+				t.Errorf("fewer than three in ten of the swapped sides are caught")
 			}
 		})
 	}
