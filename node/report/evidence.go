@@ -8,7 +8,7 @@ import (
 // onlyOpposite: the findings affirm on the other side what may be q, and each statement that bears on its place
 // is either about that other side, or denies, calls normal or measures. One that is about the side of q or about
 // both and says more, or that tells of q without a side, may be where q comes from.
-func (k *checker) onlyOpposite(q *lesion, of *detail) bool {
+func (k *checker) onlyOpposite(q *lesion) bool {
 	seen, exact, both, near := false, false, false, unsaid
 	for i := range k.r.Statements {
 		s, d := &k.r.Statements[i], &k.r.details[i]
@@ -29,14 +29,10 @@ func (k *checker) onlyOpposite(q *lesion, of *detail) bool {
 		case s.Negated && !s.Comparison, d.names("normal") && !d.affirms(), d.measuresOnly():
 		case on == q.side.opposite() && d.clause.comparesSides():
 		case on == q.side.opposite():
-			if said == inRegion && q.organ != nil && q.organ.kind != "region" && !fluid(q.region()) || !d.maySay(q, said != unsaid) {
-				continue
+			if (said == inOrgan || !q.named() || fluid(q.region())) && d.maySay(q, said != unsaid) {
+				seen, exact = true, exact || said == inOrgan
 			}
-			if sameSize(d, of) {
-				return true
-			}
-			seen, exact = true, exact || said == inOrgan
-		case on == sideBoth && said == inRegion && q.organ != nil && q.organ.kind != "region":
+		case on == sideBoth && said == inRegion && q.named():
 			both = true
 		case on == sideNone && !d.maySay(q, said == inOrgan):
 		default:
@@ -88,6 +84,9 @@ func (d *detail) concerns(q *lesion) nearness {
 	}
 	return near
 }
+
+// named: the lesion is said to be in an organ, not only in a region.
+func (q *lesion) named() bool { return q.organ != nil && q.organ.kind != "region" }
 
 func (d *detail) inRegionOf(q *lesion) bool {
 	return slices.ContainsFunc(d.mentions, func(m mention) bool { return m.region == q.region() })
