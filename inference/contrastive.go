@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 const contrastiveKind = "contrastive"
@@ -86,11 +87,12 @@ func dot(a, b []float32) (sum float64) {
 // logits compares each row's picture with its statement. Equal statements go through the text graph once.
 func (c *contrastive) logits(ctx context.Context, rows []row) ([][]float32, error) {
 	var ids [][]int64
-	number := map[string]int{}
-	for _, r := range rows {
-		if key := fmt.Sprint(r.prompt.ids); number[key] == 0 {
+	of := make([]int, len(rows)) // each row's statement among ids
+	for i, r := range rows {
+		of[i] = slices.IndexFunc(ids, func(known []int64) bool { return slices.Equal(known, r.prompt.ids) })
+		if of[i] < 0 {
+			of[i] = len(ids)
 			ids = append(ids, r.prompt.ids)
-			number[key] = len(ids)
 		}
 	}
 	width := rows[0].image.tokens.Shape[2]
@@ -101,8 +103,7 @@ func (c *contrastive) logits(ctx context.Context, rows []row) ([][]float32, erro
 	similarity := c.manifest.Similarity
 	logits := make([][]float32, len(rows))
 	for i, r := range rows {
-		text := embeddings[number[fmt.Sprint(r.prompt.ids)]-1]
-		yes := float32(dot(r.image.tokens.Floats, text)*similarity.Scale + similarity.Bias)
+		yes := float32(dot(r.image.tokens.Floats, embeddings[of[i]])*similarity.Scale + similarity.Bias)
 		for _, label := range c.manifest.Labels { // the sigmoid is the softmax of yes against 0
 			logits[i] = append(logits[i], map[string]float32{Yes: yes, Maybe: 0}[label])
 		}

@@ -32,8 +32,8 @@ func (m Manifest) checkAnswers() error {
 	if !slices.Equal(slices.Sorted(maps.Keys(m.Answers)), kinds[m.Kind].labels) {
 		return errors.New("answers must be given for yes, no and maybe, and for nothing else")
 	}
-	if p := m.Text.DecoderPrompt; p != "prev_output" && p != "none" {
-		return fmt.Errorf("text.decoder_prompt is %q; want prev_output or none", p)
+	if m.Text.DecoderPrompt == "" {
+		return errors.New("text.decoder_prompt must be given: prev_output or none")
 	}
 	return nil
 }

@@ -48,6 +48,8 @@ func (m Manifest) checkKind() error {
 	switch {
 	case m.Kind != pairClassifierKind && m.Text.Tokenizer == "terms":
 		return fmt.Errorf("text.tokenizer is terms, which is for kind %s only", pairClassifierKind)
+	case m.Kind == contrastiveKind && m.Text.DecoderPrompt != "":
+		return fmt.Errorf("text.decoder_prompt is not for kind %s: it has no decoder", contrastiveKind)
 	case m.Kind != contrastiveKind && (m.Similarity != nil || m.Text.Mask):
 		return fmt.Errorf("similarity and text.mask are for kind %s only", contrastiveKind)
 	case m.Kind != generativeChoiceKind && m.Answers != nil:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 )
@@ -126,6 +127,8 @@ func (t TextSpec) check() error {
 		return errors.New("text.max_words is for the tokenizer bpe only")
 	case t.Tokenizer != "wordpiece" && t.LowerCase:
 		return errors.New("text.lower_case is for the tokenizer wordpiece only")
+	case !slices.Contains([]string{"", "prev_output", "none"}, t.DecoderPrompt):
+		return fmt.Errorf("text.decoder_prompt is %q; want prev_output or none", t.DecoderPrompt)
 	}
 	return nil
 }

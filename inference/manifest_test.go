@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -109,6 +110,13 @@ func FuzzManifest(f *testing.F) {
 	f.Add([]byte(smallManifest))
 	f.Add([]byte("schema: 1\nimage: {mean: [.nan]}"))
 	f.Add([]byte("&a [*a]"))
+	for _, pack := range []string{"clip", "bert", "choice"} {
+		text, err := os.ReadFile(filepath.Join(kindsData, pack, ManifestName))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		m, err := readManifest(fstest.MapFS{ManifestName: {Data: text}})
 		if err != nil || m.Image.Size > 512 {

@@ -65,8 +65,13 @@ func readPrompts(fsys fs.FS, m Manifest) (*prompts, error) {
 		p.clean = func(text string) string { return clean(text, spec.MaxWords) }
 	}
 	var err error
-	p.vocabulary, err = readVocabulary(fsys, spec)
-	return p, err
+	if p.vocabulary, err = readVocabulary(fsys, spec); err != nil {
+		return nil, err
+	}
+	if n := len(p.sample().ids) - 2; n >= spec.MaxIDs {
+		return nil, fmt.Errorf("text.max_ids is %d: the template alone has %d ids, which leaves no room for a sentence", spec.MaxIDs, n)
+	}
+	return p, nil
 }
 
 // prompt puts the sentence, or its English where the pack does not read its language, into the template.

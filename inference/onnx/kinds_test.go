@@ -219,6 +219,9 @@ func TestKindsRefuseBrokenPacks(t *testing.T) {
 		{"clip", "max_ids: 30", "max_ids: 30\n  mask: true", "text.onnx"}, // the graph has no mask
 		{"clip", "max_ids: 30", "max_ids: 30\n  lower_case: true", "lower_case"},
 		{"clip", "{hyp}", "it", "{hyp}"},
+		{"clip", "max_ids: 30", "max_ids: 5", "no room"},
+		{"clip", "max_ids: 30", "max_ids: 30\n  decoder_prompt: none", "decoder_prompt"},
+		{"choice", "  decoder_prompt: prev_output\n", "", "decoder_prompt"},
 		{"clip", "merges.txt", "merge.txt", "merge.txt"},
 		{"clip", "vision: vision.onnx", "vision: text.onnx", "text.onnx"},
 		{"bert", "mask: true", "mask: false", "text.onnx"},
