@@ -72,6 +72,9 @@ func (m *Model) readAnswers() (trie, error) {
 		if len(answer.IDs) == 0 || len(answer.IDs) > maxAnswer || slices.Min(answer.IDs) < 0 {
 			return trie{}, fmt.Errorf("answers.%s has %d ids; want 1 to %d, none of them negative", label, len(answer.IDs), maxAnswer)
 		}
+		if slices.Contains(answer.IDs, m.manifest.Text.Pad) {
+			return trie{}, fmt.Errorf("answers.%s holds the id of text.pad, which the decoder does not see", label)
+		}
 		answers = append(answers, answer.IDs)
 	}
 	return newTrie(answers)

@@ -234,6 +234,7 @@ func TestKindsRefuseBrokenPacks(t *testing.T) {
 		{"choice", "[290, 2]", "[]", "answers.no"},
 		{"choice", "[290, 2]", `""`, "answers.no"},
 		{"choice", "[290, 2]", "[-1, 2]", "answers.no"},
+		{"choice", "[290, 2]", "[290, 1]", "text.pad"},
 		{"choice", "[290, 2]", "{a: b}", "manifest"},
 		{"choice", "decoder_prompt: prev_output", "decoder_prompt: all", "decoder_prompt"},
 		{"choice", "decoder: decoder.onnx", "decoder: score.onnx", "score.onnx"},
