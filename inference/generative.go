@@ -66,7 +66,7 @@ func (m *Model) readAnswers() (trie, error) {
 	var answers [][]int64
 	for _, label := range m.manifest.Labels {
 		answer := m.manifest.Answers[label]
-		if p, ok := m.text.(*prompts); ok && answer.Text != "" {
+		if p, ok := m.text.(*prompts); ok && answer.Text != "" && len(answer.Text) <= maxSentence {
 			answer.IDs = p.encode(answer.Text)
 		}
 		if len(answer.IDs) == 0 || len(answer.IDs) > maxAnswer || slices.Min(answer.IDs) < 0 {

@@ -87,7 +87,7 @@ func (p *prompts) prompt(s Statement) prompt {
 	if len(text) > maxSentence || len(s.Premise) > maxSentence {
 		return prompt{refusal: say.tooLong, say: say}
 	}
-	if p.affirming && (s.Negated || denies(text)) {
+	if p.affirming && (s.Negated || denies(s.Text) || denies(text)) {
 		return prompt{refusal: say.denial, say: say}
 	}
 	before, after, _ := strings.Cut(p.spec.Templates.Alone, placeStatement)

@@ -133,15 +133,16 @@ func TestContrastiveDoesNotReadDenials(t *testing.T) {
 	statements := []inference.Statement{
 		{Text: "Cardiomegaly", Language: "en", Negated: true}, {Text: "Cardiomegaly without effusion", Language: "en"},
 		{Text: "The heart isn't large", Language: "en"}, {Text: "无胸腔积液", English: "No pleural effusion", Language: "zh", Negated: true},
+		{Text: "胸腔积液，未见气胸", English: "Pleural effusion", Language: "zh"},
 		{Text: "Notable nodule", Language: "en"},
 	}
 	scores := score(t, m, []uint8{60}, statements...)[0]
-	for i, s := range scores[:4] {
+	for i, s := range scores[:5] {
 		if s.Label != inference.NotJudged || s.Probabilities != [3]float64{} {
 			t.Errorf("%q: %+v", statements[i].Text, s)
 		}
 	}
-	if !strings.Contains(scores[0].Reason, "absent") || !strings.Contains(scores[3].Reason, "否定") || scores[4].Label == inference.NotJudged {
+	if !strings.Contains(scores[0].Reason, "absent") || !strings.Contains(scores[3].Reason, "否定") || scores[5].Label == inference.NotJudged {
 		t.Errorf("%+v", scores)
 	}
 }
