@@ -201,7 +201,7 @@ func writePairs(w http.ResponseWriter, rows []opinionRow, first bool) error {
 	out.Comma = '\t'
 	var lines [][]string
 	if first {
-		lines = append(lines, []string{"image", "statement", "label", "category", "id"})
+		lines = append(lines, []string{"image", "statement", "label", "category", "modality", "report", "id"})
 	}
 	for _, row := range rows {
 		if row.Label == "" || !row.Current || (row.Label == string(node.Yes) && row.Verdict == node.No && len(row.Images) > 1) {
@@ -209,7 +209,7 @@ func writePairs(w http.ResponseWriter, rows []opinionRow, first bool) error {
 		}
 		for _, i := range row.Images {
 			lines = append(lines, []string{fmt.Sprintf("%s/%d.png", i.SOPUID, i.Frame), strings.Join(strings.Fields(row.Text), " "),
-				row.Label, row.Modality, strconv.FormatInt(row.ID, 10)})
+				row.Label, row.Modality, row.Modality, strconv.FormatInt(row.CaseID, 10), strconv.FormatInt(row.ID, 10)})
 		}
 	}
 	return out.WriteAll(lines)

@@ -49,10 +49,10 @@ func TestExport(t *testing.T) {
 	}
 	a, b := study1+".1.1/1.png", study2+".1.1/1.png"
 	want := [][]string{
-		{"image", "statement", "label", "category", "id"},
-		{a, "Frontal chest radiograph.", "yes", "CR", "2"}, {b, "Frontal chest radiograph.", "yes", "CR", "2"},
-		{a, `CT of the "chest".`, "yes", "CR", "4"}, {a, `CT of the "chest".`, "no", "CR", "5"},
-		{a, "MR of the head.", "no", "CR", "9"}, {b, "MR of the head.", "no", "CR", "9"},
+		{"image", "statement", "label", "category", "modality", "report", "id"},
+		{a, "Frontal chest radiograph.", "yes", "CR", "CR", "1", "2"}, {b, "Frontal chest radiograph.", "yes", "CR", "CR", "1", "2"},
+		{a, `CT of the "chest".`, "yes", "CR", "CR", "1", "4"}, {a, `CT of the "chest".`, "no", "CR", "CR", "1", "5"},
+		{a, "MR of the head.", "no", "CR", "CR", "1", "9"}, {b, "MR of the head.", "no", "CR", "CR", "1", "9"},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got\n%q\nwant\n%q", got, want)
