@@ -85,7 +85,8 @@ func plantInChest(r *rand.Rand, c *canvas, name string) Finding {
 		inner := ellipse{l.x - 0.035*sideSign[f.Side], l.y + 0.06, l.rx * 0.72, l.ry * 0.8, 0.03}
 		c.inside(l, func(x, y, v, share float64) float64 {
 			collapsed := inner.at(x, y)
-			return v + (480-v)*share*(1-collapsed) + 500*share*math.Exp(-math.Pow((collapsed-0.5)*5, 2))
+			edge := (collapsed - 0.5) * 5
+			return v + (480-v)*share*(1-collapsed) + 500*share*math.Exp(-edge*edge)
 		})
 		return c.place(f, l)
 	}
