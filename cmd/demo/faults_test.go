@@ -371,11 +371,11 @@ func TestIndexThatIsBusy(t *testing.T) {
 	ris.check(t, "RIS", 2)
 }
 
-// A small disk fills up: intake stops in the protocols' words, finished cases
-// lose their images, and intake goes on by itself. No open case loses any.
-func TestDiskThatFillsUp(t *testing.T) {
+// smallDisk is a folder on a disk of its own, such as 160m.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
 	dir := t.TempDir()
-	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=160m"); err != nil {
+	if err := syscall.Mount("none", dir, "tmpfs", 0, "size="+size); err != nil {
 		t.Skipf("needs the right to mount a tmpfs: %v", err)
 	}
 	t.Cleanup(func() {
@@ -383,6 +383,13 @@ func TestDiskThatFillsUp(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return dir
+}
+
+// A small disk fills up: intake stops in the protocols' words, finished cases
+// lose their images, and intake goes on by itself. No open case loses any.
+func TestDiskThatFillsUp(t *testing.T) {
+	dir := smallDisk(t, "160m")
 	pacsAddress, risAddress, sets := faultAddresses(t)
 	pacs, ris := testPACS(t, pacsAddress, nil), testRIS(t, risAddress, agree)
 	n := faultNode(t, dir, append(sets, "retention.high_watermark=70%"))

@@ -106,15 +106,7 @@ func moveIndex(t *testing.T, path string, by time.Duration) {
 // A disk without a byte left, whatever the watermark: intake is refused in the
 // protocols' words, the node lives on, and all goes on when there is room.
 func TestDiskWithoutAByteLeft(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=120m"); err != nil {
-		t.Skipf("needs the right to mount a tmpfs: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := smallDisk(t, "120m")
 	pacsAddress, risAddress, sets := faultAddresses(t)
 	pacs, ris := testPACS(t, pacsAddress, nil), testRIS(t, risAddress, agree)
 	n := faultNode(t, dir, append(sets, "retention.high_watermark=100%"))

@@ -129,7 +129,7 @@ func (o *object) pixels(k kind, p picture) {
 		o.depth(16, 12, 0)
 	}
 	o.put(dicom.WindowCenter, dicom.DS, k.windowCenter)
-	o.put(dicom.WindowWidth, dicom.DS, k.windowLength)
+	o.put(dicom.WindowWidth, dicom.DS, k.windowWidth)
 	o.put(dicom.PixelDataTag, dicom.OW, string(p.bytes()))
 }
 

@@ -73,12 +73,12 @@ type scene struct {
 
 // kind is one kind of study: how its objects are described, what is drawn and what may be found.
 type kind struct {
-	description                string // Study Description
-	modality, class, bodyPart  string
-	draw                       func(r *rand.Rand) scene
-	vocabulary                 []term
-	attributes                 func(o *object)
-	windowCenter, windowLength string // empty: none in the header
+	description               string // Study Description
+	modality, class, bodyPart string
+	draw                      func(r *rand.Rand) scene
+	vocabulary                []term
+	attributes                func(o *object)
+	windowCenter, windowWidth string // empty: none in the header
 }
 
 var kinds = map[string]kind{

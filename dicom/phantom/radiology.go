@@ -12,7 +12,7 @@ var zoneOffset = map[string]float64{"upper": -0.5, "middle": 0.02, "lower": 0.45
 
 var chestKind = kind{
 	description: "Chest radiograph PA", modality: "CR", class: "1.2.840.10008.5.1.4.1.1.1", bodyPart: "CHEST",
-	draw: drawChest, attributes: chestAttributes, windowCenter: "2048", windowLength: "4096",
+	draw: drawChest, attributes: chestAttributes, windowCenter: "2048", windowWidth: "4096",
 	vocabulary: []term{
 		{"opacity", true, "there is a patchy opacity in the {side} {zone} zone.", "{side}{zone}肺野可见斑片状密度增高影。",
 			"No focal consolidation.", "双肺未见实变影。"},
@@ -105,7 +105,7 @@ func plantInChest(r *rand.Rand, c *canvas, name string) Finding {
 
 var ctChestKind = kind{
 	description: "CT chest", modality: "CT", class: ctImage, bodyPart: "CHEST",
-	draw: drawCTChest, attributes: ctAttributes, windowCenter: `-600\40`, windowLength: `1500\400`,
+	draw: drawCTChest, attributes: ctAttributes, windowCenter: `-600\40`, windowWidth: `1500\400`,
 	vocabulary: []term{
 		{"nodule", true, "there is a solid nodule in the {side} lung.", "{side}肺可见实性结节。", "No pulmonary nodule.", "双肺未见结节。"},
 		{"effusion", true, "{side} pleural effusion.", "{side}侧胸腔积液。", "No pleural effusion.", "双侧胸腔未见积液。"},
@@ -165,7 +165,7 @@ func drawCTChest(r *rand.Rand) scene {
 
 var ctAbdomenKind = kind{
 	description: "CT abdomen", modality: "CT", class: ctImage, bodyPart: "ABDOMEN",
-	draw: drawCTAbdomen, attributes: ctAttributes, windowCenter: "40", windowLength: "400",
+	draw: drawCTAbdomen, attributes: ctAttributes, windowCenter: "40", windowWidth: "400",
 	vocabulary: []term{
 		{"liver cyst", false, "there is a cyst in the liver.", "肝内可见囊肿。", "No liver lesion.", "肝内未见占位。"},
 		{"renal cyst", true, "there is a cyst in the {side} kidney.", "{side}肾可见囊肿。", "No renal cyst.", "双肾未见囊肿。"},

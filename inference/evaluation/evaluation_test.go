@@ -91,7 +91,7 @@ func TestIntervalsHoldTheTruth(t *testing.T) {
 			held++
 		}
 	}
-	if held < trials*85/100 || held == trials && trials > 200 {
+	if held < trials*85/100 {
 		t.Errorf("%d of %d intervals hold the truth", held, trials)
 	}
 }
@@ -179,7 +179,7 @@ func TestFitGivesUpOnAnUselessPack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.All.No <= 1 && f.Alerts.Value > 0.01 {
+	if f.Alerts.Value > 0.01 {
 		t.Errorf("no from %.3f on, with false alerts %+v", f.All.No, f.Alerts)
 	}
 }

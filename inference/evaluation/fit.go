@@ -14,13 +14,18 @@ type Calibration struct {
 	No          float64 `json:"no"`
 }
 
-// Fitted is a calibration for all rows and those of modalities with rows enough, and how it does on other pictures.
-type Fitted struct {
+// Calibrations are one for all rows, and those of modalities with rows enough.
+type Calibrations struct {
 	All        Calibration            `json:"all"`
 	Modalities map[string]Calibration `json:"modalities,omitempty"`
-	Before     *Figures               `json:"before"`
-	After      *Figures               `json:"after"`        // each fifth of the pictures under a fit to the other four
-	Alerts     Share                  `json:"false_alerts"` // reports with a wrong 'no', of all, in After
+}
+
+// Fitted is what was fitted to all rows, and how such a fit does on other pictures.
+type Fitted struct {
+	Calibrations
+	Before *Figures `json:"before"`
+	After  *Figures `json:"after"`        // each fifth of the pictures under a fit to the other four
+	Alerts Share    `json:"false_alerts"` // reports with a wrong 'no', of all, in After
 }
 
 // never is a threshold that no probability reaches.
@@ -38,16 +43,8 @@ func Fit(rows []Row, falseAlerts float64) (*Fitted, error) {
 	if !enough(rows) {
 		return nil, errors.New("too few rows for a fit: it needs 60 that the pack judges, 10 of them with each label")
 	}
-	f := &Fitted{Before: Measure(rows), Modalities: map[string]Calibration{}}
-	f.All = fitOne(rows, falseAlerts)
-	for modality, part := range partition(rows, func(r Row) string { return r.Modality }) {
-		if modality != "" && enough(part) {
-			f.Modalities[modality] = fitOne(part, falseAlerts)
-		}
-	}
 	unseen := crossFitted(rows, falseAlerts)
-	f.After, f.Alerts = Measure(unseen), wrongReports(unseen, No)
-	return f, nil
+	return &Fitted{Calibrations: fitAll(rows, falseAlerts), Before: Measure(rows), After: Measure(unseen), Alerts: wrongReports(unseen, No)}, nil
 }
 
 func enough(rows []Row) bool {
@@ -60,15 +57,32 @@ func enough(rows []Row) bool {
 func crossFitted(rows []Row, falseAlerts float64) (unseen []Row) {
 	fold := folds(rows, textFolds)
 	for part := range textFolds {
-		c := fitOne(filter(rows, func(r Row) bool { return fold[r.Picture] != part }), falseAlerts)
+		c := fitAll(filter(rows, func(r Row) bool { return fold[r.Picture] != part }), falseAlerts)
 		for _, r := range rows {
 			if fold[r.Picture] == part {
-				r.Answer = c.apply(r.Answer)
+				r.Answer = c.of(r.Modality).apply(r.Answer)
 				unseen = append(unseen, r)
 			}
 		}
 	}
 	return unseen
+}
+
+func fitAll(rows []Row, falseAlerts float64) Calibrations {
+	c := Calibrations{All: fitOne(rows, falseAlerts), Modalities: map[string]Calibration{}}
+	for modality, part := range partition(rows, func(r Row) string { return r.Modality }) {
+		if modality != "" && enough(part) {
+			c.Modalities[modality] = fitOne(part, falseAlerts)
+		}
+	}
+	return c
+}
+
+func (c Calibrations) of(modality string) Calibration {
+	if own, ok := c.Modalities[modality]; ok {
+		return own
+	}
+	return c.All
 }
 
 func fitOne(rows []Row, falseAlerts float64) Calibration {

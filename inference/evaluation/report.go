@@ -129,10 +129,13 @@ func (r *Result) Markdown(w io.Writer) error {
 	for _, t := range r.tables() {
 		fmt.Fprintf(&b, "\n## %s\n\n| %s |\n|%s\n", t.Title, strings.Join(t.Head, " | "), strings.Repeat(" --- |", len(t.Head)))
 		for _, l := range t.Lines {
-			fmt.Fprintf(&b, "| %s |\n", strings.ReplaceAll(strings.Join(l, "\x00"), "|", `\|`))
+			for _, cell := range l {
+				fmt.Fprintf(&b, "| %s ", strings.ReplaceAll(cell, "|", `\|`))
+			}
+			b.WriteString("|\n")
 		}
 	}
-	_, err := io.WriteString(w, strings.ReplaceAll(b.String(), "\x00", " | "))
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 
