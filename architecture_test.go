@@ -27,7 +27,9 @@ var mayImport = map[string][]string{
 	"dicom/pixel/codec": {},
 	"dicom/sr":          {"dicom"},
 	// Synthetic studies for demonstration, load and tests.
-	"dicom/phantom":    {"dicom"},
+	"dicom/phantom": {"dicom"},
+	// Free addresses for peers of tests and of the demonstration.
+	"loopback":         {},
 	"hl7":              {},
 	"hl7/mllp":         {"hl7"},
 	"inference":        {},

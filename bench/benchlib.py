@@ -8,6 +8,7 @@ BENCH_PYPATH     PYTHONPATH of pynetdicom, for the peer of that name
 BENCH_NODE_PATH  NODE_PATH of the npm peers                       (default .deps/node/node_modules)
 BENCH_PEER_<name>, BENCH_HL7_<name>  commands of further servers, with {port} {http} {dir} {aet}
 """
+import itertools
 import json
 import os
 import shutil
@@ -103,10 +104,14 @@ for key, value in os.environ.items():
         HL7_SERVERS[key.removeprefix("BENCH_HL7_")] = from_environment(value)
 
 
+PORTS = itertools.count(8192)  # below those that the kernel gives to outgoing connections
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    for port in PORTS:
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def stat(pid):

@@ -17,17 +17,17 @@ import (
 	"concord/config"
 	"concord/dicom"
 	"concord/dicom/ae"
+	"concord/loopback"
 	"concord/node"
 )
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := loopback.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 func portOf(t *testing.T, address string) int {

@@ -154,13 +154,8 @@ func TestStorescpTakesWhatItKnows(t *testing.T) {
 	if err := os.WriteFile(profile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
+	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	l.Close()
 	cmd := exec.Command(storescp, "-xf", profile, "Default", "-od", dir, "-fe", ".sr", port)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

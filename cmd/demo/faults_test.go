@@ -23,6 +23,7 @@ import (
 	"concord/dicom/ae"
 	"concord/hl7"
 	"concord/hl7/mllp"
+	"concord/loopback"
 )
 
 // receiver keeps what came under each UID, and complains when one UID comes
@@ -137,7 +138,7 @@ func faultAddresses(t *testing.T) (pacs, ris string, sets []string) {
 	t.Helper()
 	for _, a := range []*string{&pacs, &ris} {
 		var err error
-		if *a, err = freeAddress(); err != nil {
+		if *a, err = loopback.Address(); err != nil {
 			t.Fatal(err)
 		}
 	}

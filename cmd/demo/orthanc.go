@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"concord/loopback"
 )
 
 // orthanc is Debian's Orthanc as the PACS.
@@ -30,7 +32,7 @@ func startOrthanc(ctx context.Context, dir, dicom, concordDICOM string) (*orthan
 		}
 	}
 	o := &orthanc{dicom: dicom}
-	if o.http, err = freeAddress(); err != nil {
+	if o.http, err = loopback.Address(); err != nil {
 		return nil, err
 	}
 	file := filepath.Join(dir, "orthanc.json")

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"concord/loopback"
 )
 
 // site is a hospital in small: the node between a PACS and a RIS.
@@ -178,16 +179,6 @@ func do(request *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// freeAddress is a loopback address that nothing listens at now.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
 // startSite starts PACS, RIS and node, each pointed at the others.
 func startSite(ctx context.Context, concord string) (*site, error) {
 	dir, err := os.MkdirTemp("", "concord-demo-")
@@ -203,11 +194,11 @@ func startSite(ctx context.Context, concord string) (*site, error) {
 }
 
 func (s *site) start(ctx context.Context, concord string) (err error) {
-	pacs, err := freeAddress()
+	pacs, err := loopback.Address()
 	if err != nil {
 		return err
 	}
-	dicom, err := freeAddress()
+	dicom, err := loopback.Address()
 	if err != nil {
 		return err
 	}

@@ -97,12 +97,7 @@ func startSCP(t *testing.T, args ...string) (address, folder string) {
 	t.Helper()
 	path := tool(t, "storescp")
 	folder = t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = l.Addr().String()
-	l.Close()
+	address = freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
 	args = append([]string{"+B", "-pm", "-od", folder}, append(args, port)...)
 	cmd := exec.Command(path, args...)

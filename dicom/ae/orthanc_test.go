@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"concord/loopback"
 )
 
 // orthanc is a running Orthanc that knows CONCORD as its modality "concord".
@@ -25,12 +27,11 @@ type orthanc struct {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := loopback.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 func portOf(t *testing.T, address string) int {

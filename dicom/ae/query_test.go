@@ -53,12 +53,7 @@ func startArchive(t *testing.T, destination string, n int) archive {
 	t.Helper()
 	path := tool(t, "dcmqrscp")
 	folder := t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
 	_, destinationPort, _ := net.SplitHostPort(destination)
 	config := fmt.Sprintf("NetworkTCPPort = %s\nMaxPDUSize = 16384\nMaxAssociations = 16\n"+

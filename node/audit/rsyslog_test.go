@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"concord/loopback"
 )
 
 // rsyslogTLS reads RFC 5425 by rsyslog's GnuTLS driver, with mutual
@@ -70,16 +72,13 @@ func startRsyslog(t *testing.T, dir, config string) {
 	})
 }
 
-// freePort returns a port that was free a moment ago.
-func freePort(t *testing.T) string {
+func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := loopback.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	return address
 }
 
 func lines(t *testing.T, path string) []string {
@@ -104,11 +103,12 @@ func TestRsyslog(t *testing.T) {
 		{UDP, rsyslogUDP, nil},
 	} {
 		t.Run(string(tt.transport), func(t *testing.T) {
-			dir, port := t.TempDir(), freePort(t)
+			dir, address := t.TempDir(), freeAddress(t)
+			_, port, _ := net.SplitHostPort(address)
 			ca, crt, key := a.write(t, dir, a.issue(t, "rsyslog"))
 			startRsyslog(t, dir, strings.NewReplacer("@DIR", dir, "@PORT", port, "@CA", ca, "@CRT", crt, "@KEY", key).
 				Replace(tt.config+rsyslogOutput))
-			r := open(t, Config{Address: "127.0.0.1:" + port, Transport: tt.transport, TLSConfig: tt.tls})
+			r := open(t, Config{Address: address, Transport: tt.transport, TLSConfig: tt.tls})
 			for _, e := range events {
 				e.record(r)
 			}

@@ -329,9 +329,7 @@ func TestReconnect(t *testing.T) {
 // Events wait for a repository that is away, and the log tells both changes.
 func TestRepositoryComesBack(t *testing.T) {
 	a := newAuthority(t)
-	l := tlsListener(t, "127.0.0.1:0", a)
-	address := l.Addr().String()
-	l.Close()
+	address := freeAddress(t)
 	core, logs := observer.New(zapcore.InfoLevel)
 	r := open(t, Config{Address: address, Transport: TLS, TLSConfig: clientConfig(t, a), Log: zap.New(core)})
 	for n := range 20 {
@@ -357,9 +355,7 @@ func TestRepositoryComesBack(t *testing.T) {
 // A full spool drops, counts, and says so to the repository later.
 func TestFullSpool(t *testing.T) {
 	a := newAuthority(t)
-	l := tlsListener(t, "127.0.0.1:0", a)
-	address := l.Addr().String()
-	l.Close()
+	address := freeAddress(t)
 	r := open(t, Config{Address: address, Transport: TLS, TLSConfig: clientConfig(t, a), MaxSpool: 8 << 10})
 	for n := range 50 {
 		note(r, n)
@@ -385,12 +381,7 @@ func TestFullSpool(t *testing.T) {
 // Over UDP a message is a datagram without octet count. Nobody at the port is
 // noticed by ICMP, and what went there is sent again.
 func TestUDP(t *testing.T) {
-	first, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := first.LocalAddr().String()
-	first.Close()
+	address := freeAddress(t)
 	core, logs := observer.New(zapcore.InfoLevel)
 	r := open(t, Config{Address: address, Transport: UDP, Log: zap.New(core)})
 	for n := range 20 {
