@@ -154,9 +154,11 @@ func TestWithdrawalReachesTheRIS(t *testing.T) {
 	t.Error("no withdrawal reached the RIS")
 }
 
+// A pause holds whichever node of an index was asked for it.
 func TestPauseHoldsAndResumeSends(t *testing.T) {
 	h := newHarness(t, nil)
-	if err := h.node.Pause(t.Context(), "pacs"); err != nil {
+	other := &node.Node{Config: h.node.Config, Index: h.node.Index}
+	if err := other.Pause(t.Context(), "pacs"); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.node.Pause(t.Context(), "nobody"); !errors.As(err, new(*node.NotFoundError)) {
@@ -171,7 +173,7 @@ func TestPauseHoldsAndResumeSends(t *testing.T) {
 	if len(h.pacs.all()) != 0 {
 		t.Fatal("a paused destination got a result")
 	}
-	if err := h.node.Resume(t.Context(), "pacs"); err != nil {
+	if err := other.Resume(t.Context(), "pacs"); err != nil {
 		t.Fatal(err)
 	}
 	h.wait(node.Done)

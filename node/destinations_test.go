@@ -20,8 +20,8 @@ func TestDestinationsChangeWhileTheNodeRuns(t *testing.T) {
 	h.wait(node.Delivering)
 
 	h.node.SetDestinations(nil)
-	if got := h.node.DestinationStatuses(); len(got) != 0 {
-		t.Fatalf("destinations %+v", got)
+	if got, err := h.node.DestinationStatuses(t.Context()); err != nil || len(got) != 0 {
+		t.Fatalf("destinations %+v, %v", got, err)
 	}
 	back := &recorder{}
 	ris.Sender = back

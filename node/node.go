@@ -70,7 +70,6 @@ type Node struct {
 
 	intake       indexer
 	backlog      backlog
-	pauses       pauses
 	destinations destinations
 	asked        atomic.Pointer[[]Archive]
 	away         sync.Map // names of destinations of which the last try failed
@@ -110,9 +109,6 @@ func (n *Node) Run(ctx context.Context) error {
 	if !n.started.CompareAndSwap(false, true) {
 		return fmt.Errorf("node: Run was called twice")
 	}
-	if err := n.loadPauses(ctx); err != nil {
-		return err
-	}
 	var running sync.WaitGroup
 	start := func(queue string, fifo bool, do func(context.Context, *Job) error) {
 		running.Go(func() { n.work(ctx, queue, fifo, atOnce, do) })
@@ -140,15 +136,16 @@ func (n *Node) Run(ctx context.Context) error {
 }
 
 // atOnce opens a queue at any time.
-func atOnce(now time.Time) time.Time { return now }
+func atOnce(_ context.Context, now time.Time) time.Time { return now }
 
 // work claims and does the jobs of one queue, one at a time, while it is open.
-func (n *Node) work(ctx context.Context, queue string, fifo bool, opens func(time.Time) time.Time,
+func (n *Node) work(ctx context.Context, queue string, fifo bool, opens func(context.Context, time.Time) time.Time,
 	do func(context.Context, *Job) error) {
 	wake := n.waker(queue)
 	for ctx.Err() == nil {
-		if now := time.Now(); opens(now).After(now) {
-			rest(ctx, wake, opens(now))
+		now := time.Now()
+		if open := opens(ctx, now); open.After(now) {
+			rest(ctx, wake, open)
 			continue
 		}
 		job, next, err := n.claim(ctx, queue, fifo)

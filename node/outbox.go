@@ -3,8 +3,9 @@ package node
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 // When says which results a destination gets.
@@ -71,9 +72,14 @@ type outlet struct {
 }
 
 // opens is the time before which no result may go out.
-func (o *outlet) opens(now time.Time) time.Time {
+func (o *outlet) opens(ctx context.Context, now time.Time) time.Time {
 	to := o.node.destination(o.name)
-	if to == nil || o.node.pauses.paused(o.name) {
+	paused, err := o.node.paused(ctx)
+	if err != nil && ctx.Err() == nil {
+		o.node.Log.Error("cannot read which destinations are paused; trying again", zap.String("destination", o.name), zap.Error(err))
+		return now.Add(time.Second)
+	}
+	if to == nil || !paused[o.name].IsZero() {
 		return now.Add(time.Hour) // resuming wakes the worker, as does another destination
 	}
 	open := to.Window.opens(now)
@@ -87,47 +93,33 @@ func (o *outlet) opens(now time.Time) time.Time {
 
 // sendsNow says whether a result for a destination goes out soon: it is open,
 // and took or answered the last one.
-func (n *Node) sendsNow(name string) bool {
+func (n *Node) sendsNow(name string, paused map[string]time.Time) bool {
 	to, now := n.destination(name), time.Now()
 	_, away := n.away.Load(name)
-	return to != nil && !away && !n.pauses.paused(name) && to.Window.opens(now).Equal(now)
+	return to != nil && !away && paused[name].IsZero() && to.Window.opens(now).Equal(now)
 }
 
-// pauses are the destinations that a person paused.
-type pauses struct {
-	mu    sync.Mutex
-	since map[string]time.Time
-}
-
-func (p *pauses) paused(name string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return !p.since[name].IsZero()
-}
-
-// loadPauses reads what was paused before the start.
-func (n *Node) loadPauses(ctx context.Context) error {
-	return n.Index.View(ctx, func(tx Tx) error {
-		since, err := tx.PausedDestinations()
-		n.pauses.mu.Lock()
-		n.pauses.since = since
-		n.pauses.mu.Unlock()
+// paused says since when destinations are paused, by whichever node.
+func (n *Node) paused(ctx context.Context) (since map[string]time.Time, err error) {
+	err = n.Index.View(ctx, func(tx Tx) error {
+		since, err = tx.PausedDestinations()
 		return err
 	})
+	return since, err
 }
 
 // Pause holds the results of a destination back, in their order, until Resume.
 func (n *Node) Pause(ctx context.Context, destination string) error {
-	return n.setPause(ctx, destination, func(tx Tx, now time.Time) error { return tx.PauseDestination(destination, now) })
+	return n.setPause(ctx, destination, func(tx Tx) error { return tx.PauseDestination(destination, time.Now()) })
 }
 
 // Resume sends what waits for a destination.
 func (n *Node) Resume(ctx context.Context, destination string) error {
-	return n.setPause(ctx, destination, func(tx Tx, now time.Time) error {
+	return n.setPause(ctx, destination, func(tx Tx) error {
 		if err := tx.ResumeDestination(destination); err != nil {
 			return err
 		}
-		return tx.HastenJobs(deliverQueue(destination), now)
+		return tx.HastenJobs(deliverQueue(destination), time.Now()) // which wakes the worker of each node
 	})
 }
 
@@ -143,19 +135,11 @@ func (n *Node) TryNow(ctx context.Context) error {
 	})
 }
 
-func (n *Node) setPause(ctx context.Context, destination string, change func(Tx, time.Time) error) error {
+func (n *Node) setPause(ctx context.Context, destination string, change func(Tx) error) error {
 	if n.destination(destination) == nil {
 		return &NotFoundError{"destination " + destination}
 	}
-	now := time.Now()
-	if err := n.Index.Update(ctx, func(tx Tx) error { return change(tx, now) }); err != nil {
-		return err
-	}
-	if err := n.loadPauses(ctx); err != nil {
-		return err
-	}
-	n.Wake(deliverQueue(destination))
-	return nil
+	return n.Index.Update(ctx, change)
 }
 
 // DestinationStatus is a destination as the API shows it.
@@ -166,18 +150,20 @@ type DestinationStatus struct {
 }
 
 // DestinationStatuses lists the destinations in the order of the configuration.
-func (n *Node) DestinationStatuses() []DestinationStatus {
-	n.pauses.mu.Lock()
-	defer n.pauses.mu.Unlock()
+func (n *Node) DestinationStatuses(ctx context.Context) ([]DestinationStatus, error) {
+	paused, err := n.paused(ctx)
+	if err != nil {
+		return nil, err
+	}
 	list := []DestinationStatus{}
 	for _, d := range n.Destinations() {
 		status := DestinationStatus{Name: d.Name, Kind: d.Kind}
-		if since, ok := n.pauses.since[d.Name]; ok {
+		if since, ok := paused[d.Name]; ok {
 			status.PausedSince = &since
 		}
 		list = append(list, status)
 	}
-	return list
+	return list, nil
 }
 
 // Resend queues a result that was given up once more, behind those that wait,

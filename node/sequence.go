@@ -24,10 +24,14 @@ func (n *Node) awaitDocument(ctx context.Context, job *Job, d *Delivery) (held b
 		if err != nil {
 			return err
 		}
+		paused, err := tx.PausedDestinations()
+		if err != nil {
+			return err
+		}
 		until := d.At.Add(documentLead)
 		named := slices.DeleteFunc(slices.Clone(all), func(o Delivery) bool { return o.Kind != SR || o.UID != d.Names })
 		held = len(named) > 0 && until.After(time.Now()) && !slices.ContainsFunc(named, func(o Delivery) bool {
-			return o.State != DeliveryWaiting || !n.sendsNow(o.Destination)
+			return o.State != DeliveryWaiting || !n.sendsNow(o.Destination, paused)
 		})
 		if held {
 			return tx.RetryJob(job.ID, until)

@@ -129,8 +129,12 @@ func (c *Console) destinations(r *http.Request) (any, error) {
 }
 
 func (c *Console) destinationStatuses(ctx context.Context) ([]destinationStatus, error) {
+	statuses, err := c.Node.DestinationStatuses(ctx)
+	if err != nil {
+		return nil, err
+	}
 	list := []destinationStatus{}
-	for _, d := range c.Node.DestinationStatuses() {
+	for _, d := range statuses {
 		budget, err := c.Node.Budget(ctx, d.Name)
 		if err != nil {
 			return nil, err

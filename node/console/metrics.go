@@ -66,18 +66,27 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		count, sum, atMost := d.Histogram()
 		ch <- prometheus.MustNewConstHistogram(desc, count, sum, atMost)
 	}
-	for _, d := range c.node.DestinationStatuses() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	c.collectDisk(ch)
+	c.collectCases(ctx, ch)
+	c.collectPauses(ctx, ch)
+	c.collectBudgets(ctx, ch)
+}
+
+func (c *collector) collectPauses(ctx context.Context, ch chan<- prometheus.Metric) {
+	list, err := c.node.DestinationStatuses(ctx)
+	if err != nil {
+		c.log.Warn("cannot read which destinations are paused for the metrics", zap.Error(err))
+		return
+	}
+	for _, d := range list {
 		paused := 0.0
 		if d.PausedSince != nil {
 			paused = 1
 		}
 		ch <- prometheus.MustNewConstMetric(pausedDesc, prometheus.GaugeValue, paused, d.Name)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	c.collectDisk(ch)
-	c.collectCases(ctx, ch)
-	c.collectBudgets(ctx, ch)
 }
 
 func (c *collector) collectDisk(ch chan<- prometheus.Metric) {
