@@ -10,9 +10,13 @@ import (
 	"unsafe"
 )
 
-// threadedPixels is the size of a frame from which its code blocks are decoded
-// in several threads.
-const threadedPixels = 1 << 20
+const (
+	// threadedPixels is the size of a frame from which its code blocks are
+	// decoded in several threads: to start them costs less than they save.
+	threadedPixels = 1 << 16
+	// maxThreads bounds the memory of their stacks, 8 MiB each.
+	maxThreads = 8
+)
 
 // decodeJ2K reads JPEG 2000 and High-Throughput JPEG 2000 (ISO/IEC 15444-1 and
 // 15444-15; PS3.5 8.2.4, 8.2.17) by OpenJPEG. An inverse component transform
@@ -24,7 +28,7 @@ func decodeJ2K(f *Format, data, dst []byte) (Layout, error) {
 	c := C.concord_j2k_format{rows: C.uint32_t(f.Rows), columns: C.uint32_t(f.Columns), samples: C.uint32_t(f.Samples),
 		bytes: C.uint32_t(f.BitsAllocated / 8)}
 	if processors := runtime.NumCPU(); processors > 1 && f.Rows*f.Columns >= threadedPixels {
-		c.threads = C.uint32_t(processors)
+		c.threads = C.uint32_t(min(processors, maxThreads))
 	}
 	status := C.concord_j2k_decode((*C.uint8_t)(unsafe.Pointer(&data[0])), C.size_t(len(data)), (*C.uint8_t)(unsafe.Pointer(&dst[0])), &c)
 	switch status {
