@@ -26,7 +26,7 @@ func (k *checker) onlyOpposite(q *lesion) bool {
 		}
 		on := d.sides()
 		switch {
-		case s.Negated && !s.Comparison, d.names("normal") && !d.affirms(), d.measuresOnly():
+		case d.clears(s):
 		case on == q.side.opposite() && d.clause.comparesSides():
 		case on == q.side.opposite():
 			if (said == inOrgan || !q.named() || fluid(q.region())) && d.maySay(q, said != unsaid) {

@@ -1,5 +1,7 @@
 package report
 
+import "slices"
+
 // label is what the words before a colon say of the statements behind it: 'RIGHT EAR: …', '右侧：…'.
 type label struct {
 	at    int // tokens up to the colon, in the statement that holds it; 0 in the others
@@ -26,12 +28,17 @@ func (d *detail) carry(r *Report, s *Statement) {
 	switch m := last.organ(); {
 	case !d.clause.runsOn && !d.clause.opensPart():
 		d.carried = d.label.organ
-	case m != nil:
+	case m != nil && (d.clause.runsOn || slices.Contains(lobed, m.english)):
 		d.carried = m
+	case m != nil && m.up != nil && slices.Contains(lobed, m.within):
+		d.carried = &mention{hit: hit{concept: m.up, from: m.from, to: m.to}, organ: -1}
 	default:
 		d.carried = last.carried
 	}
 }
+
+// lobed organs are those whose lobes are spoken of without their name.
+var lobed = []string{"thyroid gland", "lung", "liver", "prostate"}
 
 // ownLabel reads the label the statement opens with.
 func (d *detail) ownLabel() label {

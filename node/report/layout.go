@@ -101,6 +101,11 @@ func (d *layout) add(like paragraph, p piece) {
 	}
 	if like.title = like.section == "" && !d.seen && d.isTitle(like.text[p.start:p.end]); like.title {
 		like.section = "technique"
+	} else if n := d.opening(like, p); n > 0 {
+		title := like
+		title.section, title.title, title.number, title.start, title.end = "technique", true, d.number+1, p.start, p.start+n
+		d.paragraphs = append(d.paragraphs, title)
+		p.start, p.end = trimSpan(like.text, p.start+n, p.end)
 	}
 	if like.section == "" {
 		like.section = "findings"
@@ -112,25 +117,56 @@ func (d *layout) add(like paragraph, p piece) {
 	}
 }
 
-// isTitle: a short first line that names an examination and is no sentence.
+// opening measures the title that the first paragraph of a report without headings opens with, as in
+// '颈椎MRI平扫：…' and 'Thyroid ultrasound. The right lobe …'; 0 for none.
+func (d *layout) opening(like paragraph, p piece) int {
+	if like.section != "" || d.seen || d.number > 0 {
+		return 0
+	}
+	s := like.text[p.start:p.end]
+	n := strings.IndexAny(s, ":：.。")
+	if n < 0 {
+		return 0
+	}
+	_, size := utf8.DecodeRuneInString(s[n:])
+	if n+size == len(s) || s[n] == '.' && s[n+1] != ' ' || !d.isTitle(s[:n]) {
+		return 0
+	}
+	if c := d.lex.analyse(s, 0, n); c.colours != 0 || !c.names("region", "organ", "sex-organ") {
+		return 0 // 'Persistent pain, radiographs equivocal.'
+	}
+	return n + size
+}
+
+// isTitle: a short first line that names an examination, or nothing but a body part, and is no sentence.
 func (d *layout) isTitle(s string) bool {
 	if len(s) > 110 || strings.HasSuffix(s, "。") || strings.Count(s, ". ") > 0 {
 		return false
 	}
 	tokens := tokenize(s, 0, nil)
 	ids := d.lex.identify(s, tokens)
-	named := false
-	for i := range tokens {
-		if v, n := d.lex.terms.longest(ids[i:], tokens[i:]); n > 0 {
+	named, place, other := false, false, false
+	for i := 0; i < len(tokens); {
+		v, n := d.lex.terms.longest(ids[i:], tokens[i:])
+		w := strings.ToLower(s[tokens[i].start:tokens[i].end])
+		if n > 0 {
 			switch d.lex.concepts[v].kind {
 			case "modality", "view":
 				named = true
 			case "normal", "finding":
 				return false
+			case "region":
+				place = true
+			case "side":
+			default:
+				other = true
 			}
 		}
+		named = named || w == "view" || w == "views"
+		other = other || n == 0 && tokens[i].class != classMark
+		i += max(n, 1)
 	}
-	return named
+	return named || place && !other
 }
 
 // line is a logical line of a block; gap says that an empty line stands before it.

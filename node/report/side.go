@@ -142,7 +142,7 @@ func (k *checker) impressionSide() {
 			continue
 		}
 		for _, q := range d.lesions {
-			if q.denied || q.finding == unnamed || q.finding.kind != "finding" || q.finding.english == "midline shift" || q.side != sideLeft && q.side != sideRight || !d.sidesOwn(&q) || !k.onlyOpposite(&q) {
+			if q.denied || q.finding == unnamed || q.finding.kind != "finding" || q.finding.english == "midline shift" || q.side != sideLeft && q.side != sideRight || !d.sidesOwn(&q) || !k.onlyOpposite(&q) && !k.mirrored(&q, i) {
 				continue
 			}
 			what := q.finding
@@ -244,7 +244,7 @@ func (k *checker) slightHere(organ *concept, here side) bool {
 			continue
 		}
 		for _, f := range d.lesions {
-			if f.denied || f.place() != organ {
+			if f.denied || f.finding.kind == "device" || f.place() != organ {
 				continue
 			}
 			mild := d.mild(f.finding)
