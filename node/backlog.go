@@ -25,12 +25,14 @@ const (
 	largeWeight = 8 << 20
 	// maxMessageBatch messages are processed in one transaction.
 	maxMessageBatch = 1024
-	// While messages keep coming they only gather: the processor and the disk
-	// belong to those who wait for an acknowledgement. They are processed when
-	// none came for a lull, and at the latest maxLag after the oldest came. One
-	// that comes after a lull is processed at once.
-	lull   = 20 * time.Millisecond
-	maxLag = time.Second
+	// Messages that wait gather for a patience each, so that those of steady
+	// traffic are processed about when they come. When more come than one in a
+	// patience they only gather: the processor and the disk then belong to those
+	// who wait for an acknowledgement. They are processed when none came for a
+	// lull, and at the latest maxLag after the oldest came.
+	patience = time.Millisecond
+	lull     = 20 * time.Millisecond
+	maxLag   = time.Second
 	// messageRetry is the wait before an index that cannot be changed is tried again.
 	messageRetry = time.Second
 	// messageQueue names the processing of messages among the wakers.
@@ -54,7 +56,6 @@ type backlog struct {
 	waiting []*received
 	held    int           // weight of all that entered and did not leave
 	newest  time.Time     // when the newest came
-	before  time.Time     // when the one before it did
 	added   uint64        // sequence of the newest that was added
 	done    uint64        // of the newest that left
 	wanted  uint64        // up to which somebody waits for the effects
@@ -112,7 +113,7 @@ func (b *backlog) add(r *received) (wake bool) {
 	defer b.mu.Unlock()
 	b.waiting = append(b.waiting, r)
 	b.added = r.sequence
-	b.before, b.newest = b.newest, r.ReceivedAt
+	b.newest = r.ReceivedAt
 	return len(b.waiting) == 1 || b.crowded()
 }
 
@@ -126,12 +127,12 @@ func (b *backlog) due(now time.Time) time.Time {
 	switch {
 	case n == 0:
 		return time.Time{}
-	case b.wanted > b.done || b.crowded() || n == 1 && b.newest.Sub(b.before) > lull:
+	case b.wanted > b.done || b.crowded():
 		return now
 	}
-	latest, due := b.waiting[0].ReceivedAt.Add(maxLag), b.newest.Add(lull)
-	if latest.Before(due) {
-		return latest
+	due := b.waiting[0].ReceivedAt.Add(min(time.Duration(n)*patience, maxLag))
+	if quiet := b.newest.Add(lull); quiet.Before(due) {
+		return quiet
 	}
 	return due
 }
