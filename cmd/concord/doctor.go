@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"concord/config"
 	"concord/dicom/ae"
+	"concord/dicom/phantom"
 	"concord/hl7/mllp"
 	"concord/node"
 )
@@ -175,16 +177,15 @@ func tryCase(ctx context.Context, c *config.Config) (string, error) {
 
 func sendCase(ctx context.Context, c *config.Config, n *node.Node, ports listeners) (string, error) {
 	client := &ae.Client{Calling: "DOCTOR", Called: c.DICOM.AETitle, Address: ports.dicom.Addr().String(), Timeout: checkTimeout}
-	object, err := syntheticObject()
-	if err != nil {
-		return "", err
-	}
-	if err := storeFile(ctx, client, object, object.Size()); err != nil {
-		return "", fmt.Errorf("C-STORE: %w", err)
+	study := phantom.Make(1, 1)
+	for _, object := range study.Objects {
+		if err := storeFile(ctx, client, bytes.NewReader(object.Bytes), int64(len(object.Bytes))); err != nil {
+			return "", fmt.Errorf("C-STORE: %w", err)
+		}
 	}
 	sender := &mllp.Client{Address: ports.hl7.Addr().String(), Timeout: checkTimeout}
 	defer sender.Close()
-	if _, err := sender.Send(ctx, syntheticMessage()); err != nil {
+	if _, err := sender.Send(ctx, messageOf(study, study.Reports[0])); err != nil {
 		return "", fmt.Errorf("HL7: %w", err)
 	}
 	for {

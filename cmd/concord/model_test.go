@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"concord/config"
+	"concord/dicom/phantom"
 	"concord/inference"
 	"concord/inference/kserve"
 	"concord/inference/packs"
@@ -32,7 +33,7 @@ func defaults(t *testing.T, sets ...string) *config.Config {
 	return c
 }
 
-// judgeSynthetic judges the doctor's case under a configuration.
+// judgeSynthetic judges a phantom under a configuration.
 func judgeSynthetic(t *testing.T, c *config.Config) *node.Judgement {
 	t.Helper()
 	model, _, err := openModel(t.Context(), c)
@@ -41,16 +42,8 @@ func judgeSynthetic(t *testing.T, c *config.Config) *node.Judgement {
 	}
 	defer model.Close()
 	dir := t.TempDir()
-	object, err := syntheticObject()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := make([]byte, object.Len())
-	if _, err := object.Read(data); err != nil {
-		t.Fatal(err)
-	}
 	image, report := filepath.Join(dir, "image.dcm"), filepath.Join(dir, "report.txt")
-	write(t, image, string(data))
+	write(t, image, string(phantom.Make(1, 1).Objects[0].Bytes))
 	write(t, report, "Technique: frontal chest radiograph. CT of the head, axial.\nFindings: no pneumothorax.")
 	objects, err := readObjects([]string{image})
 	if err != nil {

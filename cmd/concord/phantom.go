@@ -57,9 +57,8 @@ func writeStudy(folder string, s *phantom.Study) error {
 		files[imageFile(i)] = object.Bytes
 	}
 	for _, r := range s.Reports {
-		name := map[bool]string{true: "right", false: "wrong"}[r.Fault == ""] + "-" + r.Language
-		files[name+".txt"] = []byte(textOf(r, "\n") + "\n")
-		files[name+".hl7"] = []byte(messageOf(s, r, name))
+		files[r.Name+"-"+r.Language+".txt"] = []byte(textOf(r))
+		files[r.Name+"-"+r.Language+".hl7"] = messageOf(s, r)
 	}
 	for name, data := range files {
 		if err := os.WriteFile(filepath.Join(folder, name), data, 0o644); err != nil {
@@ -69,28 +68,44 @@ func writeStudy(folder string, s *phantom.Study) error {
 	return nil
 }
 
-func textOf(r phantom.Report, lineBreak string) string {
-	lines := []string{map[string]string{"en": "FINDINGS:", "zh": "影像所见："}[r.Language]}
-	for _, statement := range r.Statements {
-		lines = append(lines, statement.Text)
+// headings open the sections of a report.
+var headings = map[string]map[string]string{
+	"en": {phantom.Technique: "TECHNIQUE:", phantom.Findings: "FINDINGS:", phantom.Impression: "IMPRESSION:"},
+	"zh": {phantom.Technique: "检查方法：", phantom.Findings: "影像所见：", phantom.Impression: "影像诊断："},
+}
+
+// linesOf are the lines of a report, each with its section.
+func linesOf(r phantom.Report) (sections, lines []string) {
+	for i, s := range r.Statements {
+		if i == 0 || r.Statements[i-1].Section != s.Section {
+			sections, lines = append(sections, s.Section), append(lines, headings[r.Language][s.Section])
+		}
+		sections, lines = append(sections, s.Section), append(lines, s.Text)
 	}
-	return strings.Join(lines, lineBreak)
+	return sections, lines
+}
+
+func textOf(r phantom.Report) string {
+	_, lines := linesOf(r)
+	return strings.Join(lines, "\n") + "\n"
 }
 
 // messageOf is the report as an ORU^R01 with a row of text a line (HL7 v2.5.1, 7.3.1).
-func messageOf(s *phantom.Study, r phantom.Report, name string) string {
+func messageOf(s *phantom.Study, r phantom.Report) []byte {
 	escaped := func(text string) string { return hl7.Escape(text, hl7.StandardDelimiters, " ") }
 	segments := []string{
-		fmt.Sprintf(`MSH|^~\&|RIS|HOSPITAL|CONCORD|HOSPITAL|20260105100000||ORU^R01^ORU_R01|%s-%s|P|2.5.1||||||UNICODE UTF-8`, s.Accession, name),
+		fmt.Sprintf(`MSH|^~\&|RIS|HOSPITAL|CONCORD|HOSPITAL|20260105100000||ORU^R01^ORU_R01|%s-%s-%s|P|2.5.1||||||UNICODE UTF-8`, s.Accession, r.Name, r.Language),
 		fmt.Sprintf("PID|1||%s||%s||%s|%s", escaped(s.Patient.ID), s.Patient.Name, s.Patient.Born, s.Patient.Sex),
 		fmt.Sprintf("ORC|RE||%s", s.Accession),
 		fmt.Sprintf("OBR|1||%s|%s^%s|||20260105093000|||||||||||%s||||||%s|F", s.Accession, strings.ToUpper(s.Kind), s.Kind, s.Accession, s.Modality),
 		fmt.Sprintf("OBX|1|ST|113014^DICOM Study^DCM||%s||||||F", s.UID),
 	}
-	for i, line := range strings.Split(textOf(r, "\n"), "\n") {
-		segments = append(segments, fmt.Sprintf("OBX|%d|TX|&GDT||%s||||||F", i+2, escaped(line)))
+	sections, lines := linesOf(r)
+	for i, line := range lines {
+		part := map[bool]string{true: "IMP", false: "GDT"}[sections[i] == phantom.Impression]
+		segments = append(segments, fmt.Sprintf("OBX|%d|TX|&%s||%s||||||F", i+2, part, escaped(line)))
 	}
-	return strings.Join(segments, "\r") + "\r"
+	return []byte(strings.Join(segments, "\r") + "\r")
 }
 
 // pairsOf holds each statement against the picture that shows its finding best.
@@ -99,7 +114,10 @@ func pairsOf(folder string, s *phantom.Study) (rows []string) {
 	for _, r := range s.Reports {
 		for _, statement := range r.Statements {
 			if seen[statement.Text] {
-				continue // the wrong report repeats all but one sentence
+				continue // the reports repeat each other
+			}
+			if statement.About == "sex" || statement.About == "normal" {
+				continue // not of the picture, or of all that may be in one
 			}
 			seen[statement.Text] = true
 			object := len(s.Objects) / 2

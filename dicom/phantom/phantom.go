@@ -47,16 +47,28 @@ type Finding struct {
 
 // Report is what somebody wrote about the study.
 type Report struct {
+	Name       string      `json:"name"`     // right, wrong or inconsistent
 	Language   string      `json:"language"` // en or zh
-	Fault      string      `json:"fault"`    // what is wrong with it: side, denied or invented; empty: it is right
+	Fault      string      `json:"fault"`    // empty: it is right
 	Statements []Statement `json:"statements"`
 }
 
+// Faults of a wrong report, which only the pictures tell, are side, denied and invented; of an inconsistent one, which
+// tells by itself or together with the headers, modality, sex and impression (another side than the findings).
+
+// Sections of a report.
+const (
+	Technique  = "technique"
+	Findings   = "findings"
+	Impression = "impression"
+)
+
 // Statement is one sentence with its truth.
 type Statement struct {
-	Text  string `json:"text"`
-	About string `json:"about"` // the finding's name
-	True  bool   `json:"true"`
+	Section string `json:"section"`
+	Text    string `json:"text"`
+	About   string `json:"about"` // the finding's name, or technique, sex, normal
+	True    bool   `json:"true"`
 }
 
 // Object is one Part 10 file.
@@ -74,6 +86,7 @@ type scene struct {
 // kind is one kind of study: how its objects are described, what is drawn and what may be found.
 type kind struct {
 	description               string // Study Description
+	technique                 phrase
 	modality, class, bodyPart string
 	draw                      func(r *rand.Rand) scene
 	vocabulary                []term
@@ -101,17 +114,15 @@ func Make(seed uint64, number int) *Study {
 		Patient:   patient(random, key),
 		UID:       uid(key, "study"),
 		Accession: fmt.Sprintf("PH%d.%d", seed%1_000_000, number),
-		Findings:  drawn.findings,
+		Findings:  append([]Finding{}, drawn.findings...), // [] in JSON, not null
 	}
 	for i, p := range drawn.pictures {
 		s.Objects = append(s.Objects, encode(s, k, key, i, p))
 	}
+	wrong, inconsistent := pick(random, k.pictureSlips(s.Findings)), pick(random, k.wordSlips(s.Findings))
 	for _, language := range []string{"en", "zh"} {
-		s.Reports = append(s.Reports, rightReport(k, s.Findings, language))
-	}
-	fault := pick(random, k.faults(s.Findings))
-	for _, language := range []string{"en", "zh"} {
-		s.Reports = append(s.Reports, wrongReport(k, s.Findings, language, fault))
+		s.Reports = append(s.Reports, rightReport(k, s.Findings, language), wrongReport(k, s.Findings, language, wrong),
+			inconsistentReport(k, s, language, inconsistent))
 	}
 	return s
 }

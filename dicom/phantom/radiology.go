@@ -11,7 +11,8 @@ var sideSign = map[string]float64{"right": -1, "left": 1}
 var zoneOffset = map[string]float64{"upper": -0.5, "middle": 0.02, "lower": 0.45}
 
 var chestKind = kind{
-	description: "Chest radiograph PA", modality: "CR", class: "1.2.840.10008.5.1.4.1.1.1", bodyPart: "CHEST",
+	description: "Chest radiograph PA", technique: phrase{"Chest radiograph, PA view.", "胸部正位X线片。"},
+	modality: "CR", class: "1.2.840.10008.5.1.4.1.1.1", bodyPart: "CHEST",
 	draw: drawChest, attributes: chestAttributes, windowCenter: "2048", windowWidth: "4096",
 	vocabulary: []term{
 		{"opacity", true, "there is a patchy opacity in the {side} {zone} zone.", "{side}{zone}肺野可见斑片状密度增高影。",
@@ -33,7 +34,8 @@ func lung(side string) ellipse {
 // drawChest draws a frontal radiograph in stored values 0 to 4095, MONOCHROME2.
 func drawChest(r *rand.Rand) scene {
 	c := newCanvas(768, 896, 150)
-	c.fill(ellipse{0.5, 0.56, 0.46, 0.58, 0.05}, 2500)
+	body := ellipse{0.5, 0.56, 0.46, 0.58, 0.05}
+	c.fill(body, 2500)
 	texture := newField(r, 40)
 	for _, side := range []string{"right", "left"} {
 		l := lung(side)
@@ -42,8 +44,8 @@ func drawChest(r *rand.Rand) scene {
 		})
 	}
 	frequency := between(r, 55, 70)
-	c.each(func(x, y, v float64) float64 { // ribs
-		return v + 160*smooth(4*math.Sin(frequency*(y+0.5*(x-0.5)*(x-0.5))))
+	c.inside(body, func(x, y, v, share float64) float64 { // ribs
+		return v + 160*share*smooth(4*math.Sin(frequency*(y+0.5*(x-0.5)*(x-0.5))))
 	})
 	c.fill(ellipse{0.5, 0.45, 0.06, 0.7, 0.5}, 3000) // spine and mediastinum
 	c.fill(ellipse{0.56, 0.62, 0.15, 0.13, 0.12}, 3100)
@@ -104,7 +106,8 @@ func plantInChest(r *rand.Rand, c *canvas, name string) Finding {
 }
 
 var ctChestKind = kind{
-	description: "CT chest", modality: "CT", class: ctImage, bodyPart: "CHEST",
+	description: "CT chest", technique: phrase{"CT of the chest.", "胸部CT检查。"},
+	modality: "CT", class: ctImage, bodyPart: "CHEST",
 	draw: drawCTChest, attributes: ctAttributes, windowCenter: `-600\40`, windowWidth: `1500\400`,
 	vocabulary: []term{
 		{"nodule", true, "there is a solid nodule in the {side} lung.", "{side}肺可见实性结节。", "No pulmonary nodule.", "双肺未见结节。"},
@@ -164,7 +167,8 @@ func drawCTChest(r *rand.Rand) scene {
 }
 
 var ctAbdomenKind = kind{
-	description: "CT abdomen", modality: "CT", class: ctImage, bodyPart: "ABDOMEN",
+	description: "CT abdomen", technique: phrase{"CT of the abdomen.", "腹部CT检查。"},
+	modality: "CT", class: ctImage, bodyPart: "ABDOMEN",
 	draw: drawCTAbdomen, attributes: ctAttributes, windowCenter: "40", windowWidth: "400",
 	vocabulary: []term{
 		{"liver cyst", false, "there is a cyst in the liver.", "肝内可见囊肿。", "No liver lesion.", "肝内未见占位。"},
@@ -204,7 +208,8 @@ func drawCTAbdomen(r *rand.Rand) scene {
 }
 
 var ultrasoundKind = kind{
-	description: "Abdominal ultrasound", modality: "US", class: "1.2.840.10008.5.1.4.1.1.6.1", bodyPart: "ABDOMEN",
+	description: "Abdominal ultrasound", technique: phrase{"Ultrasound of the abdomen.", "腹部超声检查。"},
+	modality: "US", class: "1.2.840.10008.5.1.4.1.1.6.1", bodyPart: "ABDOMEN",
 	draw: drawUltrasound, attributes: ultrasoundAttributes,
 	vocabulary: []term{
 		{"liver cyst", false, "an anechoic cyst is seen in the liver.", "肝内可见无回声囊肿。", "No liver cyst.", "肝内未见囊肿。"},

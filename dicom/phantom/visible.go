@@ -6,7 +6,8 @@ import (
 )
 
 var endoscopyKind = kind{
-	description: "Colonoscopy", modality: "ES", class: "1.2.840.10008.5.1.4.1.1.77.1.1", bodyPart: "COLON",
+	description: "Colonoscopy", technique: phrase{"Colonoscopy.", "结肠镜检查。"},
+	modality: "ES", class: "1.2.840.10008.5.1.4.1.1.77.1.1", bodyPart: "COLON",
 	draw: drawEndoscopy, attributes: visibleAttributes,
 	vocabulary: []term{
 		{"polyp", false, "a polyp is seen.", "可见息肉。", "No polyp.", "未见息肉。"},
@@ -60,7 +61,8 @@ func mix(a, b [3]float64, share float64) [3]float64 {
 }
 
 var pathologyKind = kind{
-	description: "Microscopy, HE", modality: "GM", class: "1.2.840.10008.5.1.4.1.1.77.1.2", bodyPart: "COLON",
+	description: "Microscopy, HE", technique: phrase{"Microscopy, HE stain.", "HE染色，光学显微镜检查。"},
+	modality: "GM", class: "1.2.840.10008.5.1.4.1.1.77.1.2", bodyPart: "COLON",
 	draw: drawPathology, attributes: microscopyAttributes,
 	vocabulary: []term{
 		{"tumour nest", false, "a nest of crowded dark nuclei is seen.", "可见深染核密集的肿瘤细胞巢。",

@@ -1,6 +1,7 @@
 package phantom
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -45,56 +46,134 @@ func find(findings []Finding, name string) *Finding {
 	return nil
 }
 
-// rightReport goes through the vocabulary: what is there is said, what is not is denied.
+// phrase is a sentence in both languages.
+type phrase struct{ en, zh string }
+
+func (p phrase) says(language string) string {
+	return map[string]string{"en": p.en, "zh": p.zh}[language]
+}
+
+var noAbnormality = phrase{"No abnormality.", "未见异常。"}
+
+// rightReport goes through the vocabulary: what is there is said, what is not is denied; the impression repeats what is there.
 func rightReport(k kind, findings []Finding, language string) Report {
-	r := Report{Language: language}
+	r := Report{Name: "right", Language: language}
+	r.say(Technique, k.technique.says(language), "technique", true)
 	for _, t := range k.vocabulary {
-		f := find(findings, t.name)
-		r.Statements = append(r.Statements, Statement{Text: t.says(language, f), About: t.name, True: true})
+		r.say(Findings, t.says(language, find(findings, t.name)), t.name, true)
+	}
+	for _, t := range k.vocabulary {
+		if f := find(findings, t.name); f != nil {
+			r.say(Impression, t.says(language, f), t.name, true)
+		}
+	}
+	if len(findings) == 0 {
+		r.say(Impression, noAbnormality.says(language), "normal", true)
 	}
 	return r
 }
 
-// fault is one slip: of which finding, and what kind.
-type fault struct{ kind, about string }
+func (r *Report) say(section, text, about string, isTrue bool) {
+	r.Statements = append(r.Statements, Statement{section, text, about, isTrue})
+}
 
-// faults are the slips that a report about these findings may have.
-func (k kind) faults(findings []Finding) (all []fault) {
+// change puts a false text in place of what a section says about something.
+func (r *Report) change(section, about, text string) {
+	for i := range r.Statements {
+		if s := &r.Statements[i]; s.About == about && s.Section == section {
+			s.Text, s.True = text, false
+		}
+	}
+}
+
+// slip is one fault of a report: of which finding, and what kind.
+type slip struct{ kind, about string }
+
+// pictureSlips are those that only the pictures tell.
+func (k kind) pictureSlips(findings []Finding) (all []slip) {
 	for _, t := range k.vocabulary {
 		f := find(findings, t.name)
 		switch {
 		case f == nil:
-			all = append(all, fault{"invented", t.name})
+			all = append(all, slip{"invented", t.name})
 		case f.Side != "" && t.sided:
-			all = append(all, fault{"side", t.name}, fault{"denied", t.name})
+			all = append(all, slip{"side", t.name}, slip{"denied", t.name})
 		default:
-			all = append(all, fault{"denied", t.name})
+			all = append(all, slip{"denied", t.name})
 		}
 	}
 	return all
 }
 
-// wrongReport is the right one with one slip.
-func wrongReport(k kind, findings []Finding, language string, slip fault) Report {
-	r := rightReport(k, findings, language)
-	r.Fault = slip.kind
-	for i, t := range k.vocabulary {
-		if t.name == slip.about {
-			r.Statements[i].Text, r.Statements[i].True = t.says(language, slip.of(find(findings, t.name))), false
+// wrongReport is the right one, and all of it repeats one slip that only the pictures tell.
+func wrongReport(k kind, findings []Finding, language string, s slip) Report {
+	seen := slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return f.Name == s.about })
+	if f := s.of(find(findings, s.about)); f != nil {
+		seen = append(seen, *f)
+	}
+	r := rightReport(k, seen, language)
+	r.Name, r.Fault = "wrong", s.kind
+	for i := range r.Statements {
+		if about := r.Statements[i].About; about == s.about || about == "normal" {
+			r.Statements[i].True = false
 		}
 	}
 	return r
 }
 
 // of is the finding as the slip has it; nil: denied.
-func (s fault) of(f *Finding) *Finding {
+func (s slip) of(f *Finding) *Finding {
 	switch s.kind {
 	case "side":
-		other := *f
-		other.Side = map[string]string{"right": "left", "left": "right"}[f.Side]
+		other := f.mirrored()
 		return &other
 	case "invented":
 		return &Finding{Name: s.about, Side: "right", Zone: "upper"}
 	}
 	return nil
+}
+
+func (f Finding) mirrored() Finding {
+	f.Side = map[string]string{"right": "left", "left": "right"}[f.Side]
+	return f
+}
+
+// wordSlips are those that the report tells by itself or together with the headers.
+func (k kind) wordSlips(findings []Finding) []slip {
+	all := []slip{{"modality", "technique"}, {"sex", "sex"}}
+	for _, t := range k.vocabulary {
+		if f := find(findings, t.name); f != nil && t.sided {
+			all = append(all, slip{"impression", t.name})
+		}
+	}
+	return all
+}
+
+var otherTechnique = phrase{"MRI of the knee.", "膝关节MRI检查。"}
+
+// otherSex is said of a patient who has no such organ.
+var otherSex = map[string]phrase{
+	"M": {"The uterus is of normal size.", "子宫大小正常。"},
+	"F": {"The prostate is enlarged.", "前列腺增大。"},
+}
+
+// inconsistentReport is the right one with one slip that no picture is needed for.
+func inconsistentReport(k kind, s *Study, language string, what slip) Report {
+	r := rightReport(k, s.Findings, language)
+	r.Name, r.Fault = "inconsistent", what.kind
+	switch what.kind {
+	case "modality":
+		r.change(Technique, what.about, otherTechnique.says(language))
+	case "sex":
+		last := slices.IndexFunc(r.Statements, func(s Statement) bool { return s.Section == Impression })
+		r.Statements = slices.Insert(r.Statements, last, Statement{Findings, otherSex[s.Patient.Sex].says(language), what.about, false})
+	case "impression":
+		for _, t := range k.vocabulary {
+			if t.name == what.about {
+				other := find(s.Findings, t.name).mirrored()
+				r.change(Impression, t.name, t.says(language, &other))
+			}
+		}
+	}
+	return r
 }
