@@ -1,0 +1,26 @@
+package report
+
+import "testing"
+
+// A Chinese sentence about how the pictures were made keeps what a pack can judge; one that says anything else, or denies, is
+// not cut down to its technique.
+func TestTechniqueIsExtracted(t *testing.T) {
+	for text, want := range map[string]string{
+		"本次为上腹部CT横断面平扫图像，层厚5mm，图像质量良好。": "abdomen, CT, axial, without contrast",
+		"头颅MRI横断面T2加权像显示清晰。":            "head, MRI, axial, T2-weighted",
+		"行上腹部MR扫描，序列包括T1WI、T2WI及DWI。":   "abdomen, MRI",
+		"头颅MRI冠状面T2 FLAIR像。":            "head, MRI, coronal, FLAIR",
+		"腹部CT非增强扫描。":                    "abdomen, CT, without contrast",
+		"本片为胸部正位X线摄影，曝光适度。":             "chest, frontal view, radiograph",
+		"非腹部CT图像。":                      "",
+		"本图并不是胸部CT。":                    "",
+		"MRI显示更佳。":                      "",
+		"颅脑CT形态正常。":                     "the head is normal in form",
+		"所示为腹部CT轴位图像，左右对称。":             "the abdomen is symmetric",
+	} {
+		r := Read([]Block{{Section: "findings", Text: text}})
+		if len(r.Statements) != 1 || r.Statements[0].English != want {
+			t.Errorf("%s: %+v; want the English %q", text, r.Statements, want)
+		}
+	}
+}
