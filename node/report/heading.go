@@ -91,7 +91,8 @@ const note = "note"
 // signature is the section of what follows the report: names, dates, boilerplate.
 const signature = "signature"
 
-// closesHeading: after the heading's n tokens comes a colon or a closing bracket, or the line ends.
+// closesHeading: after the heading's n tokens comes a colon, a closing bracket or the first item of a list, or
+// the line ends.
 func closesHeading(text string, tokens []token, i, n int, ln line) (int, bool) {
 	if i+n < len(tokens) {
 		mark := text[tokens[i+n].start:tokens[i+n].end]
@@ -101,7 +102,7 @@ func closesHeading(text string, tokens []token, i, n int, ln line) (int, bool) {
 			}
 			return n + 1, true
 		}
-		return 0, false
+		return n, i == 0 && mark == "1" && itemMarker(text[tokens[i+n].start:ln.end]) > 0 // 结论 1.左侧…
 	}
 	return n, i == 0 && tokens[0].start == ln.start
 }

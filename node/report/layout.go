@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,9 +31,17 @@ func (d *layout) read(block int, b Block) {
 	section, headed := b.Section, b.Section != ""
 	d.seen = d.seen || headed
 	lines := wrapped(b.Text)
+	all := make([][]piece, len(lines))
+	last := -1 // the last line under a heading of findings
 	for i, ln := range lines {
-		pieces := d.headed(b.Text, ln)
-		if i > 0 && b.Section != section && !pieces[0].heading && d.leaves(section, b.Text, ln) {
+		all[i] = d.headed(b.Text, ln)
+		if slices.ContainsFunc(all[i], func(p piece) bool { return p.known && p.name == "findings" }) {
+			last = i
+		}
+	}
+	for i, ln := range lines {
+		pieces := all[i]
+		if i > 0 && (i > last || section != "history") && b.Section != section && !pieces[0].heading && d.leaves(section, b.Text, ln) {
 			section, headed = "findings", false
 		}
 		for _, p := range pieces {
@@ -71,12 +80,16 @@ func (d *layout) settle() {
 }
 
 // leaves: a line without a heading of its own is no longer part of section. A comparison is one line long;
-// a technique ends where something is found.
+// a technique ends where something is found, a history where a line says so of a part of the body and shows no other
+// sign of being history.
 func (d *layout) leaves(section, text string, ln line) bool {
-	if section != "comparison" && section != "technique" {
+	if section != "comparison" && section != "technique" && section != "history" {
 		return false
 	}
 	c := d.lex.analyse(text, ln.start, ln.end)
+	if section == "history" {
+		return c.says() && c.names("organ", "sex-organ", "region") && c.colours == 0 && c.statedSex() == "" && !strings.Contains(text[ln.start:ln.end], "?")
+	}
 	if section == "comparison" {
 		return len(c.tokens) > 6 && c.says() && c.colours&cuePrior == 0
 	}

@@ -84,7 +84,7 @@ func (k *checker) lobeName(lobe string, on side) string {
 var levelFindings = []string{"herniation", "bulge", "compression fracture", "fracture", "spondylolisthesis"}
 
 // LOC-002: the impression puts a finding at a spinal level of which the findings say nothing but what is
-// normal, and exactly one statement of theirs affirms the finding, at one other level.
+// normal, and they affirm the finding at other levels only.
 func (k *checker) levels() {
 	for _, i := range k.concludes() {
 		s, d := &k.r.Statements[i], &k.r.details[i]
@@ -96,29 +96,29 @@ func (k *checker) levels() {
 			if m.denied || !slices.Contains(levelFindings, m.english) {
 				continue
 			}
-			if found := k.levelOf(m.concept); found != "" && !overlap([]string{found}, said) && !k.spokenOf(said) {
-				k.flag("LOC-002", s.N, said[0], k.name(m.concept), found)
+			if found := k.levelsOf(m.concept); len(found) > 0 && !overlap(found, said) && !k.spokenOf(said) {
+				k.flag("LOC-002", s.N, said[0], k.name(m.concept), strings.Join(found, ", "))
 			}
 			break
 		}
 	}
 }
 
-// levelOf is the level at which the findings affirm f, "" unless one statement does, at one level.
-func (k *checker) levelOf(f *concept) string {
-	level := ""
+// levelsOf lists the levels at which the findings affirm f, none if a statement does so without naming its levels.
+func (k *checker) levelsOf(f *concept) []string {
+	var all []string
 	for i := range k.r.Statements {
 		d := &k.r.details[i]
 		if k.r.Statements[i].Section != "findings" || !slices.ContainsFunc(d.mentions, func(m mention) bool { return related(m.concept, f) && !m.denied }) {
 			continue
 		}
 		at := d.clause.levels()
-		if len(at) != 1 || d.clause.ranged() || level != "" {
-			return ""
+		if len(at) == 0 || d.clause.ranged() {
+			return nil
 		}
-		level = at[0]
+		all = append(all, at...)
 	}
-	return level
+	return all
 }
 
 // overlap: the lists share a level, or one names a vertebra and the other a disc beside it.
@@ -141,7 +141,7 @@ func besideDisc(vertebra, disc string) bool {
 func (k *checker) spokenOf(levels []string) bool {
 	for i := range k.r.Statements {
 		s, d := &k.r.Statements[i], &k.r.details[i]
-		if s.Section == "findings" && !s.Negated && !d.names("normal") && overlap(d.clause.levels(), levels) {
+		if s.Section == "findings" && !d.clears(s) && overlap(d.clause.levels(), levels) {
 			return true
 		}
 	}
@@ -154,7 +154,7 @@ func (k *checker) discSide() {
 	for _, i := range k.concludes() {
 		s, d := &k.r.Statements[i], &k.r.details[i]
 		levels, on := d.clause.levels(), d.clause.leaning()
-		if len(levels) != 1 || on == sideNone || !d.displaced() {
+		if len(levels) != 1 || on != sideLeft && on != sideRight || !d.displaced() {
 			continue
 		}
 		if k.leaningAt(levels[0]) == on.opposite() {
@@ -180,9 +180,12 @@ func (k *checker) leaningAt(level string) side {
 	return oneSide(all)
 }
 
+// discFindings are told by level and side.
+var discFindings = []string{"herniation", "bulge", "stenosis"}
+
 func (d *detail) displaced() bool {
 	return slices.ContainsFunc(d.mentions, func(m mention) bool {
-		return !m.denied && (m.english == "herniation" || m.english == "bulge")
+		return !m.denied && slices.Contains(discFindings, m.english)
 	})
 }
 

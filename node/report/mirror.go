@@ -6,22 +6,19 @@ import "slices"
 // nothing that could be it on its own, and the impression passes over the one on the other side. Unlike
 // onlyOpposite it weighs lesion against lesion, so it can tell in a report full of both sides.
 func (k *checker) mirrored(q *lesion, i int) bool {
-	twin, exact := k.twinOf(q)
-	if !twin {
+	t := k.twinOf(q, &k.r.details[i])
+	if t.likeness == unlike {
 		return false
 	}
-	unsided, unread := k.sideNamed(q), 0
-	if exact {
-		unread = 2
-	}
+	unsided := k.sideNamed(q)
 	for j := range k.r.Statements {
 		s, d := &k.r.Statements[j], &k.r.details[j]
 		finds, concludes := s.Section == "findings", s.Section == "impression"
 		if !finds && !concludes || d.clears(s) {
 			continue
 		}
-		if finds && d.sides()&q.side != 0 && d.concerns(q) == inOrgan && d.unknown(sizeWords) > unread {
-			return false // words out of the lexicon
+		if finds && d.sides()&q.side != 0 && d.concerns(q) == inOrgan && d.unknown(sizeWords) > unreadWords[t.likeness] {
+			return false
 		}
 		for n := range d.lesions {
 			f := &d.lesions[n]
@@ -30,7 +27,8 @@ func (k *checker) mirrored(q *lesion, i int) bool {
 			case finds && f.side == q.side.opposite() && !d.sharesSides():
 			case finds && f.side == sideNone && !unsided:
 			case concludes && f.side == q.side:
-			case q.couldBe(f, exact):
+			case finds && t.otherSize(d.lesionSize(f)):
+			case t.rivals(q, f):
 				return false
 			}
 		}
@@ -38,9 +36,27 @@ func (k *checker) mirrored(q *lesion, i int) bool {
 	return true
 }
 
-// twinOf tells whether the findings affirm on the other side, in the same organ, what may be q, and whether they
-// do so by its own name.
-func (k *checker) twinOf(q *lesion) (twin, exact bool) {
+// likeness is how well a lesion on the other side agrees with the one of the impression.
+type likeness uint8
+
+const (
+	unlike  likeness = iota
+	located          // in the same organ, by a name that tells nothing against it
+	named            // in the same organ, by its own name
+)
+
+// unreadWords is how many words out of the lexicon a statement about the organ may hold and still be understood.
+var unreadWords = map[likeness]int{located: 0, named: 2}
+
+// twin is what the findings have on the other side; size is that of both lesions in millimetres, 0 if unknown or not
+// the same.
+type twin struct {
+	likeness
+	size float64
+}
+
+func (k *checker) twinOf(q *lesion, of *detail) (t twin) {
+	size := of.lesionSize(q)
 	for j := range k.r.Statements {
 		s, d := &k.r.Statements[j], &k.r.details[j]
 		if s.Section != "findings" || s.Uncertain && s.Skip != "" || d.sharesSides() || d.clause.comparesSides() || d.clears(s) {
@@ -51,36 +67,59 @@ func (k *checker) twinOf(q *lesion) (twin, exact bool) {
 			if f.denied || f.side != q.side.opposite() {
 				continue
 			}
-			a, b := f.place(), q.place()
-			named := related(f.finding, q.finding) && !q.finding.has("vague")
-			switch {
-			case named && (a == b || a == nil || b == nil):
-				twin, exact = true, true
-			case a != nil && a == b && mayBe(f.finding, q.finding):
-				twin = true
+			t.likeness = max(t.likeness, q.like(f))
+			if other := d.lesionSize(f); q.like(f) != unlike && size > 0 && closeTo(size, other) {
+				t.size = size
 			}
 		}
 	}
-	return twin, exact
+	return t
 }
 
-// couldBe: the lesion f, which is not on the other side, could be what the impression calls q. Beside a twin by its
-// own name only the organ itself counts for what has no telling name.
-func (q *lesion) couldBe(f *lesion, exact bool) bool {
+// like compares q with a lesion on the other side.
+func (q *lesion) like(f *lesion) likeness {
+	a, b := f.place(), q.place()
+	switch {
+	case f.finding == unnamed && a != nil && a == b:
+		return located
+	case f.finding == q.finding && a != nil && a == b:
+		return named
+	case !q.finding.has("vague") && related(f.finding, q.finding) && (a == nil || b == nil || related(a, b)):
+		return named
+	case a != nil && a == b && mayBe(f.finding, q.finding):
+		return located
+	}
+	return unlike
+}
+
+// lesionSize is the size the statement gives lesion f, 0 for none.
+func (d *detail) lesionSize(f *lesion) float64 {
+	if size, ok := d.sizeOf(f.at); ok {
+		return size.largest()
+	}
+	return 0
+}
+
+// otherSize: the twins share a size, and this one is another.
+func (t twin) otherSize(mm float64) bool { return t.size > 0 && mm > 0 && !closeTo(t.size, mm) }
+
+// rivals: the lesion f, which is not on the other side, could be what the impression calls q. Beside a twin by its
+// own name only what is vague in the organ itself counts, or the name again.
+func (t twin) rivals(q, f *lesion) bool {
 	a, b := f.place(), q.place()
 	apart := a != nil && b != nil && !related(a, b) && a.kind != "region" && b.kind != "region"
 	switch {
 	case related(f.finding, q.finding):
-		return !apart || fluid(q.region())
+		return !apart || a.region == b.region && fluid(a.region) && a.has("paired")
 	case !mayBe(f.finding, q.finding) || apart:
 		return false
-	case exact:
-		return a != nil && b != nil && a.kind != "region" && related(a, b)
+	case t.likeness == named:
+		return f.finding.has("vague") && a != nil && b != nil && a.kind != "region" && related(a, b)
 	}
 	return true
 }
 
-// sideNamed: the findings name the side of q in its region at all, so a lesion without a side may be on it.
+// sideNamed: the findings name the side of q at all, so a lesion without a side may be on it.
 func (k *checker) sideNamed(q *lesion) bool {
 	for j := range k.r.Statements {
 		if k.r.Statements[j].Section != "findings" {
