@@ -32,6 +32,7 @@ type evalCommand struct {
 	JSON        bool    `help:"Print JSON."`
 	Markdown    string  `help:"Write the tables as Markdown, too." type:"path" placeholder:"FILE"`
 	HTML        string  `help:"Write a page with plots, too." type:"path" placeholder:"FILE"`
+	Extraction  bool    `help:"Compare how statements in other languages than English reach the pack: as written, by their terms in English, or as a node asks."`
 	Fit         string  `help:"Fit temperature and thresholds and write them as a calibration file." type:"path" placeholder:"FILE"`
 	FalseAlerts float64 `help:"With --fit: how many of 100 reports may hold a false alert." default:"2"`
 }
@@ -64,6 +65,11 @@ func (e evalCommand) Run(ctx context.Context) error {
 	result, err := run.result(ctx, rows)
 	if err != nil {
 		return err
+	}
+	if e.Extraction {
+		if result.Extraction, err = run.extraction(ctx); err != nil {
+			return err
+		}
 	}
 	if e.Fit != "" {
 		if result.Fitted, err = evaluation.Fit(run.answered, e.FalseAlerts); err == nil {
@@ -113,7 +119,8 @@ func writeTo(path string, write func(io.Writer) error) error {
 type evaluator struct {
 	model    *inference.Model
 	pictures map[string]*inference.Encoded
-	answered []evaluation.Row // with the pictures as they are
+	answered []evaluation.Row                              // with the pictures as they are
+	phrase   func(inference.Statement) inference.Statement // nil: as a node asks; an empty text is not judged
 }
 
 func (e *evaluator) result(ctx context.Context, rows []evaluation.Row) (*evaluation.Result, error) {
@@ -145,6 +152,28 @@ func (e *evaluator) result(ctx context.Context, rows []evaluation.Row) (*evaluat
 	}, nil
 }
 
+// extraction asks anew about what is not in English.
+func (e *evaluator) extraction(ctx context.Context) (*evaluation.Extraction, error) {
+	foreign := slices.DeleteFunc(slices.Clone(e.answered), func(r evaluation.Row) bool { return r.Language == "" || r.Language == "en" })
+	defer func() { e.phrase = nil }()
+	e.phrase = func(s inference.Statement) inference.Statement {
+		s.English = ""
+		return s
+	}
+	written, err := e.ask(ctx, foreign)
+	if err != nil {
+		return nil, err
+	}
+	e.phrase = func(s inference.Statement) inference.Statement {
+		return inference.Statement{Text: s.English, Language: "en", Negated: s.Negated}
+	}
+	terms, err := e.ask(ctx, foreign)
+	if err != nil {
+		return nil, err
+	}
+	return evaluation.CompareExtraction(written, terms, foreign), nil
+}
+
 // grey is no path; it names the picture that shows nothing.
 const grey = "\x00"
 
@@ -173,19 +202,10 @@ func (e *evaluator) answer(ctx context.Context, row *evaluation.Row) error {
 	if err != nil {
 		return err
 	}
-	text := report.Read([]report.Block{{Section: "findings", Text: row.Statement}})
-	var questions []inference.Statement
-	for i := range text.Statements {
-		if text.Statements[i].Judge {
-			questions = append(questions, node.Question(&text.Statements[i]))
-		}
-	}
+	questions := e.questions(row)
 	row.Answer = evaluation.Answer{Verdict: evaluation.NotJudged}
-	if len(questions) == 0 {
+	if len(questions) == 0 || slices.ContainsFunc(questions, func(s inference.Statement) bool { return s.Text == "" }) {
 		return nil
-	}
-	if row.Language == "" {
-		row.Language = questions[0].Language
 	}
 	start := time.Now()
 	scores, err := e.model.Score(ctx, []*inference.Encoded{picture.Of(row.Modality)}, questions)
@@ -195,6 +215,26 @@ func (e *evaluator) answer(ctx context.Context, row *evaluation.Row) error {
 	row.Answer = together(scores[0])
 	row.Answer.Took = time.Since(start)
 	return nil
+}
+
+// questions are what a node would ask about the row's statement, whose language it notes.
+func (e *evaluator) questions(row *evaluation.Row) (all []inference.Statement) {
+	text := report.Read([]report.Block{{Section: "findings", Text: row.Statement}})
+	for i := range text.Statements {
+		s := &text.Statements[i]
+		if !s.Judge && s.Skip != report.SkipTechnique {
+			continue
+		}
+		if row.Language == "" {
+			row.Language = s.Language
+		}
+		question := node.Question(s)
+		if e.phrase != nil {
+			question = e.phrase(question)
+		}
+		all = append(all, question)
+	}
+	return all
 }
 
 // together is the answer to a conjunction: that of the statement which weighs heaviest against it.

@@ -44,7 +44,7 @@ func pairsFile(t *testing.T, copies int) string {
 func TestEvalFits(t *testing.T) {
 	dir := t.TempDir()
 	out := func(name string) string { return filepath.Join(dir, name) }
-	e := evalCommand{Pairs: pairsFile(t, 40), Fit: out("calibration.yaml"), FalseAlerts: 2, HTML: out("page.html"), Markdown: out("tables.md"), JSON: true}
+	e := evalCommand{Pairs: pairsFile(t, 40), Fit: out("calibration.yaml"), FalseAlerts: 2, HTML: out("page.html"), Markdown: out("tables.md"), JSON: true, Extraction: true}
 	printed := captured(t, func() error { return e.Run(t.Context()) })
 	var r evaluation.Result
 	if err := json.Unmarshal(printed, &r); err != nil {
@@ -53,6 +53,9 @@ func TestEvalFits(t *testing.T) {
 	f := r.Pictures
 	if f.Rows != 120 || f.Accuracy.Value != 1 || f.Accuracy.Of != 80 || f.Confusion["yes"]["not_judged"] != 40 || r.Fitted == nil {
 		t.Errorf("%+v, fitted %+v", f.Summary, r.Fitted)
+	}
+	if x := r.Extraction; x == nil || x.Rows != 40 || x.Written.Coverage.Value != 1 || x.Terms.Coverage.Value != 1 || x.Gain.Right.Value != 0 {
+		t.Errorf("extraction %+v", x)
 	}
 	if f.Languages["zh"].Rows != 40 || f.Categories["finding"].Coverage.Value != 0 {
 		t.Errorf("languages %v, categories %v", f.Languages, f.Categories)

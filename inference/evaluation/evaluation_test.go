@@ -192,13 +192,13 @@ func TestReportsAreWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &Result{Pack: "pack 1", Digest: "00", Rows: len(rows), Pictures: Measure(rows), Shuffled: Measure(rows), Blank: Measure(rows),
-		TextOnly: Measure(TextOnly(rows)), Fitted: fitted}
+		TextOnly: Measure(TextOnly(rows)), Fitted: fitted, Extraction: CompareExtraction(rows, rows, rows)}
 	for name, write := range map[string]func(io.Writer) error{"Markdown": r.Markdown, "HTML": r.HTML, "Text": r.Text} {
 		var b bytes.Buffer
 		if err := write(&b); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		for _, part := range []string{"pictures shuffled", "words only", "expected calibration error", "95"} {
+		for _, part := range []string{"pictures shuffled", "words only", "expected calibration error", "as a node asks", "95"} {
 			if !strings.Contains(b.String(), part) {
 				t.Errorf("%s lacks %q", name, part)
 			}
@@ -214,6 +214,32 @@ func TestReportsAreWhole(t *testing.T) {
 	}
 	if _, err := json.Marshal(r); err != nil {
 		t.Error(err)
+	}
+}
+
+// The gain is drawn together: where every picture gains alike, its interval has no width, though those of the ways have.
+func TestExtractionIsCompared(t *testing.T) {
+	var written, both []Row
+	for i := range 40 {
+		for _, supported := range []bool{true, false} {
+			r := Row{Picture: fmt.Sprint(i), Language: "zh", Supported: supported, Answer: Answer{Verdict: NotJudged}}
+			if i%2 == 0 && supported {
+				r.Answer = Answer{Verdict: Yes, Probabilities: [3]float64{0, 1, 0}}
+			}
+			written = append(written, r)
+			if !supported {
+				r.Answer = Answer{Verdict: No, Probabilities: [3]float64{1, 0, 0}}
+			}
+			both = append(both, r)
+		}
+	}
+	e := CompareExtraction(written, written, both)
+	near(t, "coverage as written", e.Written.Coverage.Value, 0.25, 0)
+	near(t, "coverage of terms", e.Terms.Coverage.Value, 0.25, 0)
+	near(t, "gain of coverage", e.Gain.Coverage.Value, 0.5, 0)
+	near(t, "gain of right verdicts", e.Gain.Right.Value, 0.5, 0)
+	if g, w := e.Gain.Right, e.Written.Right; g.High-g.Low > 1e-9 || w.High-w.Low < 0.05 {
+		t.Errorf("gain %+v, as written %+v", g, w)
 	}
 }
 

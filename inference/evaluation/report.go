@@ -20,6 +20,8 @@ type Result struct {
 	Blank    *Figures `json:"statements_only"`   // the pack, with a grey picture
 	TextOnly *Figures `json:"text_only"`         // words, cross-validated
 	Fitted   *Fitted  `json:"fitted,omitempty"`
+
+	Extraction *Extraction `json:"extraction,omitempty"`
 }
 
 // percent writes a share with its interval.
@@ -78,6 +80,9 @@ func (r *Result) tables() []table {
 	}
 	out := []table{all, more, confused, r.parts("By category", func(f *Figures) map[string]Summary { return f.Categories }),
 		r.parts("By language", func(f *Figures) map[string]Summary { return f.Languages })}
+	if r.Extraction != nil {
+		out = append(out, r.Extraction.table())
+	}
 	if r.Fitted != nil {
 		out = append(out, r.Fitted.table())
 	}
