@@ -12,19 +12,20 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 
 concord := go build -ldflags '-X main.version=$(VERSION)' -o bin/concord ./cmd/concord
 
-.PHONY: help build demo test lint fuzz bench clean setup-build setup-demo setup-test setup-lint setup-bench
+.PHONY: help build demo test interop lint fuzz bench clean setup-build setup-demo setup-test setup-interop setup-lint setup-bench
 
 help:
 	@echo 'make demo        a node, a PACS and a RIS on this machine; a chest X-ray and its reports go through them'
 	@echo 'make demo KEEP=1 the same, and the node stays up with its page'
 	@echo 'make test        all tests'
+	@echo 'make interop     tests with further peers, which PyPI has: a Triton server'
 	@echo 'make build       bin/concord'
 	@echo 'make lint        golangci-lint'
 	@echo 'make fuzz        every fuzz target for FUZZTIME=$(FUZZTIME)'
 	@echo 'make bench       Concord beside other servers: rates, memory, failures, as ratios (SCALE=$(SCALE))'
 	@echo 'make clean       removes what was built; .deps/ with what was installed stays'
 
-setup-build setup-demo setup-test setup-lint setup-bench: setup-%:
+setup-build setup-demo setup-test setup-interop setup-lint setup-bench: setup-%:
 	@setup/install.sh $*
 
 build: setup-build
@@ -38,6 +39,9 @@ demo: setup-demo
 test: setup-test
 	go vet ./...
 	NODE_PATH=$(CURDIR)/.deps/node/node_modules go test -race -timeout 20m ./...
+
+interop: setup-interop
+	CONCORD_INTEROP=$(CURDIR)/.deps/interop go test -count=1 -v -run '^TestTriton$$' ./inference/kserve
 
 lint: setup-lint
 	.deps/bin/golangci-lint run ./...

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what Concord needs on a Debian machine that has only Go, git and make.
-# usage: setup/install.sh build|demo|test|lint|bench
+# usage: setup/install.sh build|demo|test|interop|lint|bench
 #
 # Run by the Makefile before each target, as root or with sudo. What is there already is left alone, so that a second
 # run does nothing and prints nothing. Debian packages come from apt, ONNX Runtime from its npm package (checked against
@@ -125,6 +125,18 @@ hl7_peers() {
   echo "${peers[*]}" >$folder/peers
 }
 
+# python_peers: further peers of PyPI in .deps/interop. nvidia-pytriton carries a Triton server; its Python must be Debian's.
+python_peers() {
+  local folder=.deps/interop peers=(nvidia-pytriton==0.7.0 onnxruntime==1.32.0)
+  if [ "$(cat $folder/peers 2>/dev/null)" = "${peers[*]}" ]; then
+    return
+  fi
+  say "installing with pip: ${peers[*]}"
+  logged /usr/bin/python3 -m venv $folder
+  logged $folder/bin/pip install "${peers[@]}" || die "pip install failed; look at the network (log: $log)."
+  echo "${peers[*]}" >$folder/peers
+}
+
 # golangci: the linter in .deps/bin.
 golangci() {
   local binary=.deps/bin/golangci-lint module=github.com/golangci/golangci-lint/v2
@@ -142,7 +154,8 @@ case "${1:-}" in
   build) packages "${build_packages[@]}"; onnxruntime ;;
   demo) packages "${demo_packages[@]}"; onnxruntime ;;
   test) packages "${test_packages[@]}"; onnxruntime; hl7_peers ;;
+  interop) packages "${build_packages[@]}" python3-venv; onnxruntime; python_peers ;;
   lint) packages "${build_packages[@]}"; golangci ;;
   bench) packages "${bench_packages[@]}"; onnxruntime; hl7_peers ;;
-  *) die "usage: setup/install.sh build|demo|test|lint|bench" ;;
+  *) die "usage: setup/install.sh build|demo|test|interop|lint|bench" ;;
 esac
