@@ -70,7 +70,7 @@ var weightingWords = []struct {
 func (c *clause) ofPicture(h hit) bool {
 	before := c.text[:c.tokens[h.from].start]
 	before = before[strings.LastIndexAny(before, "，,、；")+1:]
-	return slices.ContainsFunc([]string{"图像", "影像", "质量", "显示", "曝光", "对比"}, func(w string) bool { return strings.Contains(before, w) })
+	return slices.ContainsFunc([]string{"图像", "影像", "质量", "显示", "曝光", "对比度", "信噪比"}, func(w string) bool { return strings.Contains(before, w) })
 }
 
 // denies: a word outside the terms turns the sentence round, whatever it is about.
