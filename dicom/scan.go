@@ -19,6 +19,8 @@ type Object struct {
 	// bytes from there to the end.
 	DataSetOffset int64
 	PixelData     *PixelData // nil without
+
+	memory *memory // of elements and values
 }
 
 // PixelData says where the pixels of an object are (PS3.5 8, Annex A.4).
@@ -50,7 +52,7 @@ const preamble = 128
 func Scan(r io.ReaderAt, size int64) (*Object, error) {
 	src := newSource(r, size)
 	defer src.close()
-	s := scanner{src: src, budget: maxHeader, obj: &Object{Meta: &DataSet{}, DataSet: &DataSet{}}}
+	s := newScanner(src)
 
 	start, err := metaStart(src)
 	if err != nil {
@@ -71,7 +73,7 @@ func Scan(r io.ReaderAt, size int64) (*Object, error) {
 func ScanDataSet(r io.ReaderAt, size int64, transferSyntax string) (*Object, error) {
 	src := newSource(r, size)
 	defer src.close()
-	s := scanner{src: src, budget: maxHeader, obj: &Object{Meta: &DataSet{}, DataSet: &DataSet{}}}
+	s := newScanner(src)
 	return s.result(s.scanBody(transferSyntax, true))
 }
 

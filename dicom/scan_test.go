@@ -103,6 +103,34 @@ func TestScanDataSetOffset(t *testing.T) {
 	checkPlain(t, bare)
 }
 
+// TestRelease uses the memory of objects again, whole and cut ones.
+func TestRelease(t *testing.T) {
+	e := explicitLE
+	other := part10(t, ExplicitVRLittleEndian, elem(e, Modality, CS, "MR")+strings.Repeat(elem(e, StudyDescription, LO, "other"), 100)+elem(e, PatientName, PN, "Li"))
+	for range 3 {
+		for cut := range 200 {
+			if obj, err := scanString(other[:len(other)-cut]); obj != nil {
+				obj.Release()
+			} else {
+				t.Fatal(err)
+			}
+		}
+		obj, err := scanString(part10(t, ExplicitVRLittleEndian, plain(e)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkPlain(t, obj)
+		if name := obj.String(StudyDescription); name != "" {
+			t.Errorf("an element of another object is there: %q", name)
+		}
+		kept := obj.String(PatientName)
+		obj.Release()
+		if again, err := scanString(other); err != nil || again.String(PatientName) != "Li" || kept != "Wang^XiaoDong=王^小东" {
+			t.Errorf("a string of a released object became %q (%v)", kept, err)
+		}
+	}
+}
+
 func TestInflate(t *testing.T) {
 	body := plain(explicitLE)
 	file := part10(t, DeflatedExplicitVRLittleEndian, deflated(t, body))

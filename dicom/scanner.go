@@ -1,6 +1,9 @@
 package dicom
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 const (
 	// maxDepth is the deepest nesting of sequences that is followed.
@@ -27,11 +30,40 @@ type scanner struct {
 	stack  []level
 	obj    *Object
 	budget int64
-	arena  []byte
-	meta   bool // reading group 0002, which ends with the first other group
+	arena  []byte // what is left of a piece of memory for short values
+	meta   bool   // reading group 0002, which ends with the first other group
 	// cut is set where an element reaches beyond the data but what is there of
 	// it can still be read.
 	cut *TruncatedError
+}
+
+// memory is what the header of most objects needs. It comes from objects that
+// were released.
+type memory struct {
+	stack [8]level
+	meta  [16]element
+	body  [64]element
+	arena [arenaSize]byte
+}
+
+var memories = sync.Pool{New: func() any { return new(memory) }}
+
+func newScanner(src *source) *scanner {
+	m := memories.Get().(*memory)
+	obj := &Object{Meta: &DataSet{elements: m.meta[:0]}, DataSet: &DataSet{elements: m.body[:0]}, memory: m}
+	return &scanner{src: src, budget: maxHeader, obj: obj, stack: m.stack[:0], arena: m.arena[:]}
+}
+
+// Release gives the object's memory to scans that follow. Nothing of the object
+// may be used any more but strings that came from it; an object that is not
+// released is the garbage collector's.
+func (o *Object) Release() {
+	m := o.memory
+	clear(m.stack[:])
+	clear(m.meta[:])
+	clear(m.body[:])
+	*o = Object{}
+	memories.Put(m)
 }
 
 // level is a data set or item being read, or a sequence whose items are next.
@@ -62,8 +94,7 @@ func (s *scanner) charge(n int64) error {
 // run reads elements into set until the data end; in the meta information,
 // until the group does.
 func (s *scanner) run(set *DataSet, enc layout) error {
-	set.elements = make([]element, 0, 64)
-	s.stack = append(make([]level, 0, 8), level{set: set, sequence: -1, end: s.src.size, enc: enc})
+	s.stack = append(s.stack, level{set: set, sequence: -1, end: s.src.size, enc: enc})
 	for len(s.stack) > 0 {
 		if s.pos >= s.top().end {
 			s.pop()

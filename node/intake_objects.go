@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -103,7 +102,7 @@ func (n *Node) receiveObject(ctx context.Context, in Incoming, data io.Reader) e
 	n.Stats.Objects.Add(1)
 	n.Stats.ObjectBytes.Add(size)
 	in.stored(object, false)
-	n.enqueueObject(ctx, *object)
+	n.intake.enqueue(ctx, *object)
 	return nil
 }
 
@@ -126,6 +125,7 @@ func readObject(r io.ReaderAt, size int64, in Incoming) (*Object, error) {
 	if err != nil && !errors.As(err, &limit) {
 		return nil, &UnreadableError{Err: err}
 	}
+	defer scanned.Release()
 	o := ObjectOf(scanned, size, in.Caller)
 	if limit != nil { // a header of extreme size: kept for its keys, and said why it is not judged
 		o.Header.NotShown = limit.Error()
@@ -201,181 +201,4 @@ func equalReaders(a, b io.Reader) bool {
 			return true // both have the same length
 		}
 	}
-}
-
-// indexer bounds the work on incoming objects, holds those that are on disk
-// but not yet in the index, and keeps two associations from storing one SOP
-// instance at the same time.
-type indexer struct {
-	once    sync.Once
-	mu      sync.Mutex
-	freed   *sync.Cond
-	busy    map[string]bool    // SOP instances being compared and committed
-	pending map[string]*Object // committed, not indexed
-	queue   chan *Object       // at most indexBacklog × about 1 KB
-	scans   map[string]int     // header scans under way, by caller
-	scanned int                // … of all callers
-}
-
-const (
-	indexBacklog = 4096                   // objects whose index entry may lag; then C-STORE waits
-	indexBatch   = 1000                   // objects in one transaction
-	indexDelay   = 100 * time.Millisecond // so long one waits for others: the index then flushes seldom, and leaves the disk to the objects
-	maxScans     = 4                      // at once: a hostile header may cost 40 MiB, an honest one some 50 µs
-	callerScans  = 2                      // of these for one caller: the others never wait for it
-)
-
-func (x *indexer) init() {
-	x.once.Do(func() {
-		x.freed = sync.NewCond(&x.mu)
-		x.busy, x.pending = map[string]bool{}, map[string]*Object{}
-		x.queue, x.scans = make(chan *Object, indexBacklog), map[string]int{}
-	})
-}
-
-// read is readObject, for some objects at once.
-func (x *indexer) read(r io.ReaderAt, size int64, in Incoming) (*Object, error) {
-	x.beginScan(in.Caller)
-	defer x.endScan(in.Caller)
-	return readObject(r, size, in)
-}
-
-func (x *indexer) beginScan(caller string) {
-	x.init()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for x.scanned >= maxScans || x.scans[caller] >= callerScans {
-		x.freed.Wait()
-	}
-	x.scanned++
-	x.scans[caller]++
-}
-
-func (x *indexer) endScan(caller string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.scanned--
-	if x.scans[caller]--; x.scans[caller] == 0 {
-		delete(x.scans, caller)
-	}
-	x.freed.Broadcast()
-}
-
-func (x *indexer) lock(uid string) {
-	x.init()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for x.busy[uid] {
-		x.freed.Wait()
-	}
-	x.busy[uid] = true
-}
-
-func (x *indexer) unlock(uid string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	delete(x.busy, uid)
-	x.freed.Broadcast()
-}
-
-func (x *indexer) find(uid string) *Object {
-	x.init()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.pending[uid]
-}
-
-// enqueueObject hands a durable object to the index. When the node stops
-// first, the next start finds it on disk.
-func (n *Node) enqueueObject(ctx context.Context, o Object) {
-	if !o.Aside {
-		n.intake.mu.Lock()
-		n.intake.pending[o.SOPInstanceUID] = &o
-		n.intake.mu.Unlock()
-	}
-	select {
-	case n.intake.queue <- &o:
-	case <-ctx.Done():
-	}
-}
-
-// indexObjects moves stored objects into the index, many in one transaction.
-func (n *Node) indexObjects(ctx context.Context) {
-	n.intake.init()
-	if draft, err := n.Objects.Create(); err == nil { // or the first object would wait for its folder
-		draft.Abort()
-	}
-	for {
-		batch := n.nextBatch(ctx)
-		if batch == nil {
-			return
-		}
-		for attempt := 1; ; attempt++ {
-			err := n.index(ctx, batch)
-			if err == nil || ctx.Err() != nil {
-				break
-			}
-			n.Log.Error("cannot index stored objects; trying again", zap.Int("objects", len(batch)), zap.Error(err))
-			rest(ctx, nil, time.Now().Add(retryDelay(attempt)))
-		}
-		n.intake.forget(batch)
-	}
-}
-
-func (x *indexer) forget(batch []Object) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, o := range batch {
-		delete(x.pending, o.SOPInstanceUID)
-	}
-}
-
-// nextBatch waits for an object and takes those that come within indexDelay.
-func (n *Node) nextBatch(ctx context.Context) (batch []Object) {
-	var full <-chan time.Time
-	for len(batch) < indexBatch {
-		select {
-		case <-ctx.Done():
-			return nil
-		case o := <-n.intake.queue:
-			batch = append(batch, *o)
-		case <-full:
-			return batch
-		}
-		if full == nil {
-			full = time.After(indexDelay)
-		}
-	}
-	return batch
-}
-
-// index enters objects and what follows from them for their cases.
-func (n *Node) index(ctx context.Context, batch []Object) error {
-	return n.Index.Update(ctx, func(tx Tx) error {
-		var order []string
-		byStudy := map[string][]Object{}
-		for _, o := range batch {
-			enter := tx.AddObject
-			if o.Restored {
-				enter = tx.ReplaceObject
-			}
-			if err := enter(o); err != nil {
-				return err
-			}
-			if o.Aside || o.Restored {
-				continue
-			}
-			uid := o.Header.StudyUID
-			if byStudy[uid] == nil {
-				order = append(order, uid)
-			}
-			byStudy[uid] = append(byStudy[uid], o)
-		}
-		for _, uid := range order {
-			if err := n.joinObjects(tx, byStudy[uid], time.Now()); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

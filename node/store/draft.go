@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -20,8 +21,9 @@ const (
 	// headSize bytes from the start of an object stay in memory, for the scan
 	// of its header.
 	headSize = 64 << 10
-	// directFrom is the size from which an object bypasses the page cache: that
-	// spares a copy and the making of pages, and costs waiting for the disk.
+	// directFrom is the size from which an object bypasses the page cache, which
+	// spares a copy and the making of pages, and the journal: writing so much
+	// twice costs more than a flush.
 	directFrom = 64 << 10
 	// writeBack is how much of a large object may be unwritten before the
 	// kernel is asked to begin, where the page cache cannot be bypassed.
@@ -177,7 +179,7 @@ func (d *draft) open() (err error) {
 	}
 	d.direct = d.files.direct && d.used >= directFrom
 	if d.files.nameless {
-		d.file, err = openNameless(d.folder.path, d.direct)
+		d.file, err = d.folder.nameless(d.direct)
 		return err
 	}
 	d.direct = false
@@ -250,15 +252,11 @@ func (d *draft) publish(base string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if d.file == nil {
+	if d.file == nil && d.used < directFrom {
 		if end, ok := d.files.recent.begin(d.used); ok {
 			defer end()
 			return name, d.journal(name)
 		}
-	}
-	defer d.files.release([]string{name})
-	if err := d.write(d.unwritten()); err != nil {
-		return "", err
 	}
 	return name, d.flush(name)
 }
@@ -267,6 +265,10 @@ func (d *draft) publish(base string) (string, error) {
 // so that no name ever stands for half an object, and the name before the
 // caller may acknowledge.
 func (d *draft) flush(name string) error {
+	defer d.files.release([]string{name})
+	if err := d.write(d.unwritten()); err != nil {
+		return err
+	}
 	if err := unix.Fdatasync(int(d.file.Fd())); err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
@@ -281,36 +283,24 @@ func (d *draft) flush(name string) error {
 }
 
 // journal makes the object durable by a record of it, which many objects flush
-// together, while its file is written. The file gets its name once the record
-// would bring it back.
+// together. Its file follows: what a crash leaves of that, the record mends.
 func (d *draft) journal(name string) error {
-	written := make(chan error, 1)
-	write := func() { written <- d.write(d.unwritten()) }
-	if d.used < directFrom { // it goes to the page cache, at once
-		write()
-	} else {
-		go write()
+	if d.files.recent.record(name, d.memory[:d.used]) != nil {
+		return d.flush(name) // the journal finds no room, or its disk fails
 	}
-	recorded := d.files.recent.record(name, d.memory[:d.used])
-	if err := <-written; err != nil {
-		if recorded == nil {
-			err = errors.Join(err, d.files.recent.revoke(name))
-		}
-		return err // the name stays claimed, so that no other object gets a revoked one
+	if err := d.folder.write(path.Base(name), d.memory[:d.used]); err != nil {
+		// The name stays claimed, so that no other object gets a revoked one.
+		return errors.Join(err, d.files.recent.revoke(name))
 	}
-	defer d.files.release([]string{name})
-	if recorded != nil { // the journal finds no room, or its disk fails
-		return d.flush(name)
-	}
-	return d.link(name)
+	d.files.release([]string{name})
+	return nil
 }
 
 func (d *draft) link(name string) error {
-	name = filepath.Join(d.files.dir, name)
 	if d.temp == "" {
-		return linkNameless(d.file, name)
+		return d.folder.link(d.file, path.Base(name))
 	}
-	return os.Link(d.temp, name)
+	return os.Link(d.temp, filepath.Join(d.files.dir, name))
 }
 
 // Abort gives the draft up. After Commit it has nothing left to do.

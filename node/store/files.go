@@ -53,12 +53,25 @@ func openFiles(dataDir string, index node.Index, counts *counters) (*files, erro
 	if f.root, err = os.OpenRoot(f.dir); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	f.nameless = linksNameless(f.incoming)
-	if file, err := openNameless(f.incoming, true); f.nameless && err == nil {
+	if err := f.probe(); err != nil {
+		return nil, errors.Join(fmt.Errorf("store: %w", err), f.root.Close())
+	}
+	return f, nil
+}
+
+// probe finds out what the file system can do.
+func (f *files) probe() error {
+	incoming, err := openFolder(f.incoming)
+	if err != nil {
+		return err
+	}
+	defer incoming.names.Close()
+	f.nameless = incoming.linksNameless()
+	if file, err := incoming.nameless(true); f.nameless && err == nil {
 		f.direct = true
 		file.Close()
 	}
-	return f, nil
+	return nil
 }
 
 func (f *files) close() error {
@@ -75,51 +88,6 @@ func (f *files) close() error {
 	return err
 }
 
-// linksNameless tries whether a file can be made without a name and get one
-// later. NFS, overlay file systems of old kernels and a system without /proc
-// cannot do it.
-func linksNameless(dir string) bool {
-	file, err := openNameless(dir, false)
-	if err != nil {
-		return false
-	}
-	defer file.Close()
-	probe := filepath.Join(dir, "probe")
-	if linkNameless(file, probe) != nil {
-		return false
-	}
-	return os.Remove(probe) == nil
-}
-
-// openNameless spares the four calls with which os.OpenFile finds out that a
-// file cannot be polled. What is written to a direct one bypasses the page
-// cache.
-func openNameless(dir string, direct bool) (*os.File, error) {
-	flags := unix.O_RDWR | unix.O_TMPFILE | unix.O_CLOEXEC
-	if direct {
-		flags |= unix.O_DIRECT
-	}
-	fd, err := unix.Open(dir, flags, 0o640)
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
-	}
-	return os.NewFile(uintptr(fd), dir), nil
-}
-
-func linkNameless(file *os.File, name string) error {
-	self := fmt.Sprintf("/proc/self/fd/%d", file.Fd())
-	return unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, name, unix.AT_SYMLINK_FOLLOW)
-}
-
-// folder is one hour's folder. Drafts of an hour that has passed keep theirs;
-// the last of them to go closes it through the garbage collector.
-type folder struct {
-	name  string
-	path  string
-	names *os.File // the directory, to be synced
-	syncs groupSync
-}
-
 // now returns the folder of the current hour.
 func (f *files) now() (*folder, error) {
 	name := time.Now().UTC().Format("2006010215")
@@ -131,12 +99,12 @@ func (f *files) now() (*folder, error) {
 	if err := f.unseal(name); err != nil {
 		return nil, err
 	}
-	d := &folder{name: name, path: filepath.Join(f.dir, name)}
-	if err := os.Mkdir(d.path, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+	dir := filepath.Join(f.dir, name)
+	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	var err error
-	if d.names, err = os.Open(d.path); err != nil {
+	d, err := openFolder(dir)
+	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	if err := syncDir(f.dir); err != nil {
@@ -158,20 +126,21 @@ func (f *files) claim(d *folder, base string) (string, error) {
 		if n > 1 {
 			name = base + "~" + strconv.Itoa(n) + suffix
 		}
-		if claimed, err := f.claimPath(path.Join(d.name, name)); claimed || err != nil {
+		if claimed, err := f.claimName(d, name); claimed || err != nil {
 			return path.Join(d.name, name), err
 		}
 	}
 	return "", fmt.Errorf("%d different objects with this SOP Instance UID came within the hour; look at their sender", maxTwins)
 }
 
-func (f *files) claimPath(p string) (bool, error) {
+func (f *files) claimName(d *folder, name string) (bool, error) {
+	p := path.Join(d.name, name)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.reserved[p] {
 		return false, nil
 	}
-	err := unix.Access(filepath.Join(f.dir, p), unix.F_OK)
+	err := unix.Faccessat(d.fd(), name, unix.F_OK, 0)
 	if err != unix.ENOENT {
 		return false, err
 	}
@@ -195,42 +164,6 @@ func (f *files) isSealed(name string) (sealed bool, err error) {
 		return err
 	})
 	return sealed, err
-}
-
-// groupSync lets callers that come while a sync runs share the next one.
-type groupSync struct {
-	mu      sync.Mutex
-	running *syncRun // the last that began
-	next    *syncRun // waits for running to end, and for callers
-}
-
-type syncRun struct {
-	done chan struct{}
-	err  error
-}
-
-// do returns after a sync that began after the call.
-func (g *groupSync) do(sync func() error) error {
-	g.mu.Lock()
-	run, before, leads := g.next, g.running, g.next == nil
-	if leads {
-		run = &syncRun{done: make(chan struct{})}
-		g.next = run
-	}
-	g.mu.Unlock()
-	if !leads {
-		<-run.done
-		return run.err
-	}
-	if before != nil {
-		<-before.done
-	}
-	g.mu.Lock()
-	g.running, g.next = run, nil
-	g.mu.Unlock()
-	run.err = sync()
-	close(run.done)
-	return run.err
 }
 
 // storedFile is a committed object.

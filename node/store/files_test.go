@@ -267,7 +267,7 @@ func TestTooManyTwins(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Abort()
-	folder := d.(*draft).folder.path
+	folder := filepath.Join(s.files.dir, d.(*draft).folder.name)
 	for n := 1; n <= maxTwins; n++ {
 		name := strings.Replace(fmt.Sprintf("1.2~%d.dcm", n), "~1.", ".", 1)
 		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {

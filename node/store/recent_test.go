@@ -34,7 +34,7 @@ func TestJournalBringsObjectsBack(t *testing.T) {
 			s := open(t, t.TempDir())
 			warm(t, s.files)
 			want := map[string][]byte{}
-			for i, n := range []int{0, 1, 5000, directFrom, 300_000, bufferSize} {
+			for i, n := range []int{0, 1, 5000, directFrom - 1} {
 				data := random(n)
 				want[store(t, s, "1."+strconv.Itoa(i), data)] = data
 			}
@@ -115,8 +115,8 @@ func TestManyRecentObjectsAreSettled(t *testing.T) {
 	var writers sync.WaitGroup
 	for w := range 4 {
 		writers.Go(func() {
-			for i := range 32 {
-				store(t, s, strconv.Itoa(w)+"."+strconv.Itoa(i), make([]byte, bufferSize))
+			for i := range 160 {
+				store(t, s, strconv.Itoa(w)+"."+strconv.Itoa(i), make([]byte, directFrom-1))
 			}
 		})
 	}
@@ -151,7 +151,9 @@ func TestRevokedRecord(t *testing.T) {
 	}
 	defer d.Abort()
 	d.Write([]byte("refused"))
-	s.files.nameless, s.files.incoming = false, filepath.Join(s.files.incoming, "gone") // no file can be made
+	if err := os.RemoveAll(filepath.Join(s.files.dir, filepath.Dir(kept))); err != nil { // no file can be made
+		t.Fatal(err)
+	}
 	if path, err := d.Commit("1.2"); err == nil {
 		t.Fatalf("stored as %s without a file", path)
 	}
