@@ -1,6 +1,9 @@
 package report
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // A Chinese sentence about how the pictures were made keeps what a pack can judge; one that says anything else, or denies, is
 // not cut down to its technique.
@@ -15,12 +18,15 @@ func TestTechniqueIsExtracted(t *testing.T) {
 		"非腹部CT图像。":                      "",
 		"本图并不是胸部CT。":                    "",
 		"MRI显示更佳。":                      "",
-		"颅脑CT形态正常。":                     "the head is normal in form",
-		"所示为腹部CT轴位图像，左右对称。":             "the abdomen is symmetric",
 	} {
 		r := Read([]Block{{Section: "findings", Text: text}})
 		if len(r.Statements) != 1 || r.Statements[0].English != want {
 			t.Errorf("%s: %+v; want the English %q", text, r.Statements, want)
+		}
+	}
+	for _, text := range []string{"颅脑CT形态正常。", "所示为腹部CT轴位图像，左右对称。", "胸部CT示右肺上叶结节。"} {
+		if got := Read([]Block{{Section: "findings", Text: text}}).Statements[0].English; strings.Contains(got, "CT") {
+			t.Errorf("%s: the English %q leaves out what it says of the patient", text, got)
 		}
 	}
 }
