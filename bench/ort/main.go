@@ -1,12 +1,13 @@
 // Command ort measures Concord's way to ONNX Runtime: run_ort.py holds it against ONNX Runtime's own time.
 //
-//	ort time MODEL.onnx THREADS RUNS '{"ids": ["int64", [8, 128], 24000]}'    runs of fixed inputs, one JSON line
+//	ort time MODEL.onnx THREADS '{"ids": ["int64", [8, 128], 24000]}'         a run of fixed inputs for each line it reads, and a line of JSON
 //	ort share PACK THREADS ROUNDS                                             eight statements on one picture
 //	ort queue PACK THREADS SECONDS                                            what queueing adds at half load
 //	ort memory PACK THREADS CALLS                                             the process's memory over many calls
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -41,14 +42,14 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	if args[0] == "time" {
+		return timeGraph(engine, args[1], args[3])
+	}
 	number := 0
 	if len(args) > 3 {
 		if number, err = strconv.Atoi(args[3]); err != nil {
 			return err
 		}
-	}
-	if args[0] == "time" {
-		return timeGraph(engine, args[1], number, args[4])
 	}
 	model, err := openPack(engine, args[1])
 	if err != nil {
@@ -101,8 +102,8 @@ func (in input) tensor() inference.Tensor {
 	return t
 }
 
-// timeGraph runs one graph as packs run it.
-func timeGraph(engine *onnx.Engine, path string, runs int, spec string) error {
+// timeGraph runs one graph as packs run it, when it is told to.
+func timeGraph(engine *onnx.Engine, path, spec string) error {
 	var described map[string]input
 	if err := json.Unmarshal([]byte(spec), &described); err != nil {
 		return err
@@ -123,34 +124,29 @@ func timeGraph(engine *onnx.Engine, path string, runs int, spec string) error {
 		return err
 	}
 	defer graph.Close()
-	var out map[string]inference.Tensor
-	once := func() error {
-		out, err = graph.Run(context.Background(), inputs)
-		return err
+	answer := json.NewEncoder(os.Stdout)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		var out map[string]inference.Tensor
+		wall, cpu, err := measure(func() (err error) {
+			out, err = graph.Run(context.Background(), inputs)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		took := map[string]any{"ms": wall, "cpu_ms": cpu, "first": out["logits"].Floats[:3]}
+		if err := answer.Encode(took); err != nil {
+			return err
+		}
 	}
-	wall, cpu, err := measure(runs, once)
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(map[string]any{"ms": wall, "cpu_ms": cpu, "first": out["logits"].Floats[:3]})
+	return nil
 }
 
-// measure returns the median of the wall time and the least CPU time of a call in ms, after one call to warm up. What
-// else runs on a machine adds to both; the least CPU time is what the call itself takes.
-func measure(runs int, call func() error) (wall, cpu float64, err error) {
-	if err := call(); err != nil {
-		return 0, 0, err
-	}
-	var walls, cpus []float64
-	for range runs {
-		began, used := time.Now(), cpuTime()
-		if err := call(); err != nil {
-			return 0, 0, err
-		}
-		walls = append(walls, ms(time.Since(began)))
-		cpus = append(cpus, ms(cpuTime()-used))
-	}
-	return median(walls), slices.Min(cpus), nil
+// measure returns the wall time and the CPU time of a call in ms.
+func measure(call func() error) (wall, cpu float64, err error) {
+	began, used := time.Now(), cpuTime()
+	err = call()
+	return ms(time.Since(began)), ms(cpuTime() - used), err
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
