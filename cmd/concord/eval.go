@@ -32,6 +32,7 @@ type evalCommand struct {
 	JSON        bool    `help:"Print JSON."`
 	Markdown    string  `help:"Write the tables as Markdown, too." type:"path" placeholder:"FILE"`
 	HTML        string  `help:"Write a page with plots, too." type:"path" placeholder:"FILE"`
+	Answers     string  `help:"Write each row with its verdict and probabilities, too, as TSV." type:"path" placeholder:"FILE"`
 	Extraction  bool    `help:"Compare how statements in other languages than English reach the pack: as written, by their terms in English, or as a node asks."`
 	Fit         string  `help:"Fit temperature and thresholds and write them as a calibration file." type:"path" placeholder:"FILE"`
 	FalseAlerts float64 `help:"With --fit: how many of 100 reports may hold a false alert." default:"2"`
@@ -68,6 +69,11 @@ func (e evalCommand) Run(ctx context.Context) error {
 	}
 	if e.Extraction {
 		if result.Extraction, err = run.extraction(ctx); err != nil {
+			return err
+		}
+	}
+	if e.Answers != "" {
+		if err := writeTo(e.Answers, func(w io.Writer) error { return writeAnswers(w, run.answered) }); err != nil {
 			return err
 		}
 	}
@@ -220,13 +226,13 @@ func (e *evaluator) answer(ctx context.Context, row *evaluation.Row) error {
 // questions are what a node would ask about the row's statement, whose language it notes.
 func (e *evaluator) questions(row *evaluation.Row) (all []inference.Statement) {
 	text := report.Read([]report.Block{{Section: "findings", Text: row.Statement}})
+	if row.Language == "" {
+		row.Language = text.Language
+	}
 	for i := range text.Statements {
 		s := &text.Statements[i]
 		if !s.Judge && s.Skip != report.SkipTechnique {
 			continue
-		}
-		if row.Language == "" {
-			row.Language = s.Language
 		}
 		question := node.Question(s)
 		if e.phrase != nil {

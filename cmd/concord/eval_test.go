@@ -44,7 +44,7 @@ func pairsFile(t *testing.T, copies int) string {
 func TestEvalFits(t *testing.T) {
 	dir := t.TempDir()
 	out := func(name string) string { return filepath.Join(dir, name) }
-	e := evalCommand{Pairs: pairsFile(t, 40), Fit: out("calibration.yaml"), FalseAlerts: 2, HTML: out("page.html"), Markdown: out("tables.md"), JSON: true, Extraction: true}
+	e := evalCommand{Pairs: pairsFile(t, 40), Fit: out("calibration.yaml"), FalseAlerts: 2, HTML: out("page.html"), Markdown: out("tables.md"), JSON: true, Extraction: true, Answers: out("answers.tsv")}
 	printed := captured(t, func() error { return e.Run(t.Context()) })
 	var r evaluation.Result
 	if err := json.Unmarshal(printed, &r); err != nil {
@@ -64,6 +64,10 @@ func TestEvalFits(t *testing.T) {
 		if text, err := os.ReadFile(out(name)); err != nil || !strings.Contains(string(text), "concord-facts") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	answers, err := readPairs(out("answers.tsv"))
+	if err != nil || len(answers) != 120 || answers[1].Statement != "头颅CT轴位" || answers[1].Language != "zh" {
+		t.Errorf("%d answers, %v", len(answers), err)
 	}
 	c, err := config.Load("", []string{"model.calibration=" + out("calibration.yaml")}, nil)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"concord/inference/evaluation"
@@ -71,4 +72,23 @@ func readPair(folder string, cell func(string) string) (evaluation.Row, error) {
 		return r, errors.New("the label is neither yes nor no; leave out rows whose truth is not known")
 	}
 	return r, nil
+}
+
+// writeAnswers writes the rows as readPairs reads them, with what the pack said.
+func writeAnswers(w io.Writer, rows []evaluation.Row) error {
+	table := csv.NewWriter(w)
+	table.Comma = '\t'
+	table.Write([]string{"image", "report", "statement", "language", "category", "modality", "label", "verdict", "p_no", "p_yes", "p_maybe"})
+	for _, r := range rows {
+		cells := []string{r.Picture, r.Report, r.Statement, r.Language, r.Category, r.Modality, evaluation.No, r.Answer.Verdict}
+		if r.Supported {
+			cells[6] = evaluation.Yes
+		}
+		for _, p := range r.Answer.Probabilities {
+			cells = append(cells, strconv.FormatFloat(p, 'g', -1, 64))
+		}
+		table.Write(cells)
+	}
+	table.Flush()
+	return table.Error()
 }
