@@ -170,16 +170,26 @@ func (d *detail) grave(m *mention) bool {
 	if m.has("critical") {
 		return true
 	}
+	if m.english == "filling defect" {
+		return slices.ContainsFunc(d.mentions, func(o mention) bool { return o.english == "pulmonary artery" }) || strings.Contains(d.clause.text[d.clause.tokens[0].start:d.clause.tokens[len(d.clause.tokens)-1].end], "肺动脉")
+	}
 	o := d.organOf(m)
 	return (m.english == "hemorrhage" || m.english == "hematoma") && o != nil && o.region == "head" && o.english != "calvarium"
 }
 
-// concluded: the impression names the finding, a kind of it, or what it is a kind of, in whatever polarity.
+// concluded: the impression names the finding, in whatever polarity, or affirms a kind of it, what it is a kind of,
+// or another name for it.
 func (k *checker) concluded(c *concept) bool {
 	if k.conclusions == nil {
 		k.conclusions = k.concludedFindings()
 	}
-	for m := range k.conclusions {
+	for m, affirmed := range k.conclusions {
+		if m == c || !affirmed {
+			if m == c {
+				return true
+			}
+			continue
+		}
 		if related(m, c) || m.isa != "" && m.isa == c.isa || alike(m.english, c.english) {
 			return true
 		}
@@ -196,7 +206,7 @@ func (k *checker) concludedFindings() map[*concept]bool {
 		}
 		for _, m := range k.r.details[i].mentions {
 			if m.kind == "finding" {
-				out[m.concept] = true
+				out[m.concept] = out[m.concept] || !m.denied
 			}
 		}
 	}
@@ -208,7 +218,7 @@ var families = [][]string{
 	{"hemorrhage", "hematoma", "subdural hematoma", "epidural hematoma", "intracranial hemorrhage", "subarachnoid hemorrhage", "contusion"},
 	{"free air", "perforation", "pneumatosis"},
 	{"pneumothorax", "tension pneumothorax", "pneumomediastinum"},
-	{"pulmonary embolism", "embolism", "thrombosis", "deep venous thrombosis"},
+	{"pulmonary embolism", "embolism", "thrombosis", "deep venous thrombosis", "filling defect"},
 	{"midline shift", "brain herniation", "mass effect", "subdural hematoma", "epidural hematoma"},
 	{"aortic dissection", "aneurysm", "ruptured aneurysm", "abdominal aortic aneurysm"},
 }

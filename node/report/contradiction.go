@@ -171,6 +171,8 @@ func (d *detail) whollyNormal() *mention {
 	for i := range d.mentions {
 		switch m := &d.mentions[i]; {
 		case m.kind == "side":
+		case strings.HasSuffix(d.clause.spanText(m.hit), "大小"): // 肝脏大小正常
+			return nil
 		case m.place() && organ == nil && m.kind != "region" && !m.has("loose") && !m.has("generic"):
 			organ = m
 		case m.english == "normal" && !m.denied, m.english == "clear" && !m.denied && organ != nil && organ.english == "lung", m.english == "abnormality" && m.denied:

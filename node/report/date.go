@@ -24,6 +24,9 @@ func (d day) String() string { return fmt.Sprintf("%04d-%02d-%02d", d/10000, d/1
 // dateAt reads a date that begins at token i: 2024-03-05, 2024年3月5日, 2024.3.5, 3/5/2024, March 5, 2024,
 // 5 March 2024. Where day and month may be told either way it returns both readings, the earlier one first.
 func (c *clause) dateAt(i int) (readings []day, next int) {
+	if r, next := c.monthOf(i); next > 0 {
+		return r, next
+	}
 	if m := month(c.word(i)); m > 0 {
 		return c.namedMonth(i, m)
 	}
@@ -34,6 +37,22 @@ func (c *clause) dateAt(i int) (readings []day, next int) {
 		return readingsOf(i+3, [3]int{c.int(i + 2), m, c.int(i)})
 	}
 	return c.numericDate(i)
+}
+
+// monthOf reads a month without a day as its first day: March 2024, 3/2024, 2024年3月片.
+func (c *clause) monthOf(i int) (readings []day, next int) {
+	if m := month(c.word(i)); m > 0 && c.int(i+1) > 1900 {
+		return readingsOf(i+2, [3]int{c.int(i + 1), m, 1})
+	}
+	a, b := c.int(i), c.int(i+2)
+	switch {
+	case a < 0 || b < 0:
+	case c.mark(i+1, "/") && b > 1900 && (i == 0 || !c.mark(i-1, "/.")):
+		return readingsOf(i+3, [3]int{b, a, 1})
+	case a > 1900 && c.word(i+1) == "年" && i+4 < len(c.tokens) && c.word(i+3) == "月" && c.int(i+4) < 0:
+		return readingsOf(i+4, [3]int{a, b, 1})
+	}
+	return nil, 0
 }
 
 // namedMonth: March 5, 2024 or March 5 2024.
@@ -163,6 +182,11 @@ func (c *clause) priorFrom(whole bool) int {
 	for _, s := range c.shades {
 		if s.cue&cuePrior != 0 && !whole && c.tokens[s.from].class != classHan {
 			return s.to
+		}
+	}
+	for i := 1; i < len(c.tokens); i++ {
+		if c.mark(i, ":：") && c.mark(i-1, ")）") {
+			return i + 1 // 补充报告（2024-03-05）：… is the day of the addendum
 		}
 	}
 	return 0

@@ -22,6 +22,9 @@ func (d *detail) carry(r *Report, s *Statement) {
 	if d.label.at == 0 {
 		d.label = label{side: last.label.side, organ: last.label.organ}
 	}
+	if on := last.sides(); d.clause.runsOn && d.clause.tokens[0].class == classHan && on != sideBoth {
+		d.ran = on
+	}
 	if d.organ() != nil {
 		return
 	}

@@ -91,7 +91,7 @@ func (d *layout) leaves(section, text string, ln line) bool {
 		return c.says() && c.names("organ", "sex-organ", "region") && c.colours == 0 && c.statedSex() == "" && !strings.Contains(text[ln.start:ln.end], "?")
 	}
 	if section == "comparison" {
-		return len(c.tokens) > 6 && c.says() && c.colours&cuePrior == 0
+		return len(c.tokens) > 6 && c.says() && (c.colours&cuePrior == 0 || c.names("organ", "sex-organ") && !c.names("modality"))
 	}
 	return c.says() && !c.names("modality", "contrast", "view")
 }

@@ -55,6 +55,9 @@ func (d *detail) lesionOf(m *mention, at int) lesion {
 	if l.side == sideNone {
 		l.side = d.label.side
 	}
+	if l.side == sideNone && l.organ != nil && l.organ.has("paired") {
+		l.side = d.ran
+	}
 	return l
 }
 

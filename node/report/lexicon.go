@@ -213,10 +213,15 @@ func (l *Lexicon) identify(text string, tokens []token) []int32 {
 	var buf []byte
 	for i, t := range tokens {
 		buf = appendFolded(buf[:0], text[t.start:t.end])
-		ids[i] = l.vocabulary[string(buf)]
+		if ids[i] = l.vocabulary[string(buf)]; ids[i] == 0 && t.class == classWord && len(buf) > 4 {
+			ids[i] = l.vocabulary[american.Replace(string(buf))]
+		}
 	}
 	return ids
 }
+
+// american spells what is British: haemangioma, oedema, tumour.
+var american = strings.NewReplacer("ae", "e", "oe", "e", "our", "or", "isation", "ization", "calibre", "caliber", "centre", "center", "fibre", "fiber")
 
 func decimal(cell string) float64 {
 	v, err := strconv.ParseFloat(cell, 64)

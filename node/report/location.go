@@ -153,7 +153,7 @@ func (k *checker) spokenOf(levels []string) bool {
 func (k *checker) discSide() {
 	for _, i := range k.concludes() {
 		s, d := &k.r.Statements[i], &k.r.details[i]
-		levels, on := d.clause.levels(), d.clause.leaning()
+		levels, on := d.clause.discs(), d.clause.leaning()
 		if len(levels) != 1 || on != sideLeft && on != sideRight || !d.displaced() {
 			continue
 		}
@@ -168,10 +168,10 @@ func (k *checker) leaningAt(level string) side {
 	var all []side
 	for i := range k.r.Statements {
 		d := &k.r.details[i]
-		if k.r.Statements[i].Section != "findings" || !slices.Contains(d.clause.levels(), level) {
+		if k.r.Statements[i].Section != "findings" || !slices.Contains(d.clause.discs(), level) {
 			continue
 		}
-		if on := d.clause.leaning(); on == sideNone || !d.displaced() || len(d.clause.levels()) > 1 {
+		if on := d.clause.leaning(); on == sideNone || !d.displaced() || len(d.clause.discs()) > 1 {
 			all = append(all, sideBoth)
 		} else {
 			all = append(all, on)
@@ -182,6 +182,14 @@ func (k *checker) leaningAt(level string) side {
 
 // discFindings are told by level and side.
 var discFindings = []string{"herniation", "bulge", "stenosis"}
+
+// discs are the levels, less the vertebrae beside a disc among them: 'C5/6 stenosis compressing C6'.
+func (c *clause) discs() []string {
+	all := c.levels()
+	return slices.DeleteFunc(slices.Clone(all), func(v string) bool {
+		return slices.ContainsFunc(all, func(disc string) bool { return besideDisc(v, disc) })
+	})
+}
 
 func (d *detail) displaced() bool {
 	return slices.ContainsFunc(d.mentions, func(m mention) bool {

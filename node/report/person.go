@@ -135,7 +135,7 @@ func (c *clause) chineseSex(i int) string {
 		ahead++
 	}
 	_, age := c.ageAt(ahead)
-	if age > 0 || strings.Contains(before, "患者") || strings.Contains(before, "性别") || strings.HasSuffix(before, "岁") {
+	if age > 0 || strings.Contains(before, "患者") || strings.Contains(before, "患儿") || strings.Contains(before, "性别") || strings.HasSuffix(before, "岁") {
 		return sex
 	}
 	return ""

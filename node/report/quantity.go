@@ -134,9 +134,8 @@ func (k *checker) quantities(section string) []quantity {
 					q.side = o.side
 				}
 			}
-			if len(d.measures) == 1 && !d.measures[0].prior && d.onlyLesion(i) && !d.clause.distance(d.measures[0].from) {
-				q.size = d.measures[0]
-				q.text = d.clause.measureText(q.size)
+			if size, ok := d.sizeOf(i); ok {
+				q.size, q.text = size, d.clause.measureText(size)
 			}
 			if q.count > 0 || q.size.mm != nil {
 				out = append(out, q)
@@ -145,6 +144,24 @@ func (k *checker) quantities(section string) []quantity {
 		return len(out) < maxConclusions
 	})
 	return out
+}
+
+// sizeOf is the one measurement of today that finding i can own.
+func (d *detail) sizeOf(i int) (size measure, ok bool) {
+	m := &d.mentions[i]
+	if slices.ContainsFunc(d.mentions[i+1:], func(o mention) bool { return o.concept == m.concept }) {
+		return size, false
+	}
+	own := slices.DeleteFunc(slices.Clone(d.measures), func(s measure) bool { return s.prior || d.clause.distance(s.from) })
+	if len(own) > 1 {
+		own = slices.DeleteFunc(own, func(s measure) bool { return d.measured(s) != m.concept })
+	} else if !d.onlyLesion(i) {
+		return size, false
+	}
+	if len(own) != 1 {
+		return size, false
+	}
+	return own[0], true
 }
 
 // organOf is the place of finding m: the one beside it or the statement's carried one, unless m's kind has
@@ -253,6 +270,9 @@ func (k *checker) sameLesionBySize(f, q *quantity) bool {
 	if k.sameLesion(f, q) {
 		return true
 	}
+	if f.organ == nil && q.organ == nil {
+		return f.side == q.side && f.side != sideNone && mayBe(f.lesion, q.lesion)
+	}
 	return f.organ != nil && q.organ != nil && f.side == q.side && related(f.organ, q.organ)
 }
 
@@ -264,7 +284,9 @@ func (k *checker) lengths() []float64 {
 			continue
 		}
 		for _, m := range k.r.details[i].measures {
-			out = append(out, m.mm...)
+			if !k.r.details[i].clause.distance(m.from) {
+				out = append(out, m.mm...)
+			}
 		}
 	}
 	return out

@@ -100,7 +100,7 @@ func (d *detail) placesOf(lead int) []place {
 	var before, after, all []place
 	for i := range d.mentions {
 		m := &d.mentions[i]
-		if !m.place() {
+		if !m.place() || d.examined(i) {
 			continue
 		}
 		p := place{m.concept, m.side}
@@ -124,6 +124,15 @@ func (d *detail) placesOf(lead int) []place {
 		return specific
 	}
 	return out
+}
+
+// examined: the region of mention i is that of an examination (胸部CT), and another place is named.
+func (d *detail) examined(i int) bool {
+	m := &d.mentions[i]
+	if m.kind != "region" || i+1 == len(d.mentions) || d.mentions[i+1].kind != "modality" || d.mentions[i+1].from != m.to {
+		return false
+	}
+	return slices.ContainsFunc(d.mentions, func(o mention) bool { return o.place() && o.concept != m.concept })
 }
 
 func appendPlace(list []place, p place) []place {

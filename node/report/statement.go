@@ -10,6 +10,7 @@ type detail struct {
 	lesions  []lesion
 	carried  *mention // the organ of an earlier statement of the same paragraph, where this one names none
 	label    label
+	ran      side // the one side of the statement before in the same Chinese sentence
 	title    bool
 }
 

@@ -11,8 +11,8 @@ var sideWords = regexp.MustCompile(`(?i)\b(left|right)\b|[左右]`)
 
 // TestSwappedSides turns the side round in each statement of real impressions that names one, where the
 // findings name that side too. Part of these slips nobody could notice from the text: the findings are
-// bilateral, say nothing of the lesion, or the side is a direction. And where the findings tell anything
-// abnormal of both sides of an organ the rule is silent, since a false alarm costs more than a miss. The
+// bilateral, say nothing of the lesion, or the side is a direction. And where the findings tell of what could be
+// meant on that side, too, the rule is silent, since a false alarm costs more than a miss. The
 // figure is printed; the gate only keeps it from falling.
 func TestSwappedSides(t *testing.T) {
 	for _, set := range []struct {
@@ -34,8 +34,8 @@ func TestSwappedSides(t *testing.T) {
 				}
 			}
 			t.Logf("%d of %d swapped sides caught", caught, n)
-			if caught*10 < 3*n {
-				t.Errorf("fewer than three in ten of the swapped sides are caught")
+			if caught*20 < 9*n {
+				t.Errorf("fewer than nine in twenty of the swapped sides are caught")
 			}
 		})
 	}
