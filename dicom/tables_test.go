@@ -101,7 +101,7 @@ func TestTagConstants(t *testing.T) {
 		"AccessionNumber": AccessionNumber, "IssuerOfAccessionNumberSequence": IssuerOfAccessionNumberSequence,
 		"StudyInstanceUID": StudyInstanceUID, "SeriesInstanceUID": SeriesInstanceUID, "SOPInstanceUID": SOPInstanceUID,
 		"Laterality": Laterality, "ImageLaterality": ImageLaterality, "ViewPosition": ViewPosition,
-		"BodyPartExamined": BodyPartExamined, "ContrastBolusAgent": ContrastBolusAgent, "Modality": Modality,
+		"BodyPartExamined": BodyPartExamined, "ContrastBolusAgent": ContrastBolusAgent, "ContrastBolusAgentPhase": ContrastBolusAgentPhase, "Modality": Modality,
 		"RequestAttributesSequence": RequestAttributesSequence, "RequestedProcedureID": RequestedProcedureID,
 		"PlacerOrderNumberImagingServiceRequest": PlacerOrderNumberImagingServiceRequest,
 		"FillerOrderNumberImagingServiceRequest": FillerOrderNumberImagingServiceRequest,

@@ -155,6 +155,7 @@ const (
 	ContrastBolusRoute               Tag = 0x00181040
 	ContrastBolusVolume              Tag = 0x00181041
 	ContrastBolusUsageSequence       Tag = 0x00189341
+	ContrastBolusAgentPhase          Tag = 0x00189344
 	ScanningSequence                 Tag = 0x00180020
 	SequenceVariant                  Tag = 0x00180021
 	ScanOptions                      Tag = 0x00180022

@@ -23,6 +23,7 @@ func (j *Judge) facts(r *hl7.Report, objects []Object) report.Facts {
 	f.ReportPatient = report.Patient{ID: r.Patient.ID, Issuer: r.Patient.Issuer, Name: r.Patient.Name,
 		BirthDate: r.Patient.BirthDate, Sex: r.Patient.Sex}
 	var contrast, pictures bool
+	phased := true
 	if len(objects) > 0 {
 		preferID(&f.ReportPatient, r, objects[0].Header.Patient.ID)
 	}
@@ -44,6 +45,13 @@ func (j *Judge) facts(r *hl7.Report, objects []Object) report.Facts {
 		addFact(&f.Laterality, cmp.Or(h.ImageLaterality, h.Laterality))
 		addFact(&f.ViewPositions, h.ViewPosition)
 		addFact(&f.SeriesDescriptions, h.SeriesDescription)
+		phased = phased && len(h.ContrastPhases) > 0
+		for _, p := range h.ContrastPhases {
+			addFact(&f.ContrastPhases, p)
+		}
+	}
+	if !phased {
+		f.ContrastPhases = nil // the others may be of any phase
 	}
 	setAccession(&f, r)
 	if pictures && contrast {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"time"
 
 	"concord/dicom"
@@ -27,32 +28,33 @@ type Object struct {
 type Header struct {
 	StudyUID           string
 	SeriesUID          string
-	SeriesNumber       int    `json:",omitempty"`
-	InstanceNumber     int    `json:",omitempty"`
-	Frames             int    `json:",omitempty"` // 0: no picture
-	NotShown           string `json:",omitempty"` // why its frames say nothing about the patient, as a localizer's
-	Modality           string `json:",omitempty"`
-	BodyPart           string `json:",omitempty"`
-	Laterality         string `json:",omitempty"` // of the series (0020,0060)
-	ImageLaterality    string `json:",omitempty"` // of the image (0020,0062)
-	ViewPosition       string `json:",omitempty"`
-	StudyDescription   string `json:",omitempty"`
-	SeriesDescription  string `json:",omitempty"`
-	ProtocolName       string `json:",omitempty"`
-	ContrastAgent      string `json:",omitempty"`
-	StudyDate          string `json:",omitempty"`
-	StudyTime          string `json:",omitempty"`
-	StudyID            string `json:",omitempty"`
-	AcquiredAt         string `json:",omitempty"` // DICOM DT without offset
-	TimezoneOffset     string `json:",omitempty"`
-	Accession          string `json:",omitempty"`
-	AccessionIssuer    string `json:",omitempty"`
-	Placer             string `json:",omitempty"` // (0040,2016)
-	Filler             string `json:",omitempty"` // (0040,2017)
-	ProcedureID        string `json:",omitempty"` // Requested Procedure ID
-	Procedure          string `json:",omitempty"` // Requested Procedure Description
-	ReferringPhysician string `json:",omitempty"`
-	Institution        string `json:",omitempty"`
+	SeriesNumber       int      `json:",omitempty"`
+	InstanceNumber     int      `json:",omitempty"`
+	Frames             int      `json:",omitempty"` // 0: no picture
+	NotShown           string   `json:",omitempty"` // why its frames say nothing about the patient, as a localizer's
+	Modality           string   `json:",omitempty"`
+	BodyPart           string   `json:",omitempty"`
+	Laterality         string   `json:",omitempty"` // of the series (0020,0060)
+	ImageLaterality    string   `json:",omitempty"` // of the image (0020,0062)
+	ViewPosition       string   `json:",omitempty"`
+	StudyDescription   string   `json:",omitempty"`
+	SeriesDescription  string   `json:",omitempty"`
+	ProtocolName       string   `json:",omitempty"`
+	ContrastAgent      string   `json:",omitempty"`
+	ContrastPhases     []string `json:",omitempty"` // of enhanced images (0018,9344): ARTERIAL, PORTAL_VENOUS, …
+	StudyDate          string   `json:",omitempty"`
+	StudyTime          string   `json:",omitempty"`
+	StudyID            string   `json:",omitempty"`
+	AcquiredAt         string   `json:",omitempty"` // DICOM DT without offset
+	TimezoneOffset     string   `json:",omitempty"`
+	Accession          string   `json:",omitempty"`
+	AccessionIssuer    string   `json:",omitempty"`
+	Placer             string   `json:",omitempty"` // (0040,2016)
+	Filler             string   `json:",omitempty"` // (0040,2017)
+	ProcedureID        string   `json:",omitempty"` // Requested Procedure ID
+	Procedure          string   `json:",omitempty"` // Requested Procedure Description
+	ReferringPhysician string   `json:",omitempty"`
+	Institution        string   `json:",omitempty"`
 	Patient            Patient
 }
 
@@ -100,8 +102,23 @@ func HeaderOf(o *dicom.Object) Header {
 		h.Frames = min(max(frames, 1), maxFrames)
 		_, h.NotShown = pixel.Displayable(o)
 	}
+	h.readContrast(o)
 	h.readRequest(o)
 	return h
+}
+
+// readContrast reads what enhanced images say of contrast: the agent in a sequence, and the phases of their frames
+// (PS3.3 C.7.6.16.2.12, Contrast/Bolus Usage).
+func (h *Header) readContrast(o *dicom.Object) {
+	for _, agent := range o.Items(dicom.ContrastBolusAgentSequence) {
+		setDefault(&h.ContrastAgent, agent.String(dicom.CodeMeaning))
+	}
+	groups := slices.Concat(o.Items(dicom.SharedFunctionalGroupsSequence), o.Items(dicom.PerFrameFunctionalGroupsSequence))
+	for _, group := range groups {
+		for _, usage := range group.Items(dicom.ContrastBolusUsageSequence) {
+			addFact(&h.ContrastPhases, usage.String(dicom.ContrastBolusAgentPhase))
+		}
+	}
 }
 
 // readRequest fills the order's keys from the Request Attributes Sequence

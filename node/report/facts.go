@@ -15,9 +15,10 @@ type Facts struct {
 	AgeYears           int      // at the study; -1 unknown
 	StudyDescription   string
 	SeriesDescriptions []string
-	Procedure          string // text and code of the order
-	ContrastGiven      *bool  // (0018,0010) present; nil unknown
-	StudyDate          string // YYYYMMDD
+	Procedure          string   // text and code of the order
+	ContrastGiven      *bool    // (0018,0010) present; nil unknown
+	ContrastPhases     []string // (0018,9344) of all images; nil where some do not say
+	StudyDate          string   // YYYYMMDD
 
 	ImagePatient, ReportPatient Patient
 }

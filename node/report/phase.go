@@ -70,10 +70,15 @@ func (d *detail) speaksOf(s *Statement, p *phase) bool {
 	return false
 }
 
-// phasesThere lists the phases that the series are of; it is nil unless every acquisition names its phase.
+// phasesThere lists the phases that the images or else their series are of; it is nil unless every acquisition names
+// its phase.
 func (k *checker) phasesThere() []*phase {
 	var out []*phase
-	for _, d := range k.f.SeriesDescriptions {
+	descriptions := k.f.ContrastPhases
+	if len(descriptions) == 0 {
+		descriptions = k.f.SeriesDescriptions
+	}
+	for _, d := range descriptions {
 		d = strings.ToLower(strings.TrimSpace(d))
 		words := strings.FieldsFunc(d, func(r rune) bool { return strings.ContainsRune(" _,;.()[]", r) })
 		if d == "" || anyWord(d, words, noPhase) {

@@ -71,6 +71,7 @@ func TestRules(t *testing.T) {
 		{"view", Facts{Modalities: []string{"DX"}, ViewPositions: []string{"PA"}}, []Block{{"technique", "PA and lateral views of the chest."}, {"findings", "No effusion."}}, "VIEW-001"},
 		{"sequence", Facts{Modalities: []string{"MR"}, SeriesDescriptions: []string{"AX T1", "AX T2", "SAG T2"}}, []Block{{"findings", "DWI未见弥散受限。"}}, "VIEW-002"},
 		{"phase", phased("Scout", "ABD NC 5mm", "ABD ART 5mm", "ABD PV 5mm"), []Block{{"findings", "The lesion shows washout in the delayed phase."}}, "VIEW-002"},
+		{"phase of enhanced images", Facts{Modalities: []string{"CT"}, SeriesDescriptions: []string{"Body CE"}, ContrastPhases: []string{"PRE_CONTRAST", "ARTERIAL", "PORTAL_VENOUS"}}, []Block{{"findings", "The lesion shows washout in the delayed phase."}}, "VIEW-002"},
 		{"phase in Chinese", phased("定位像", "平扫 5mm", "门脉期 5mm", "冠状位"), []Block{{"findings", "肝右叶结节，动脉期明显强化。"}}, "VIEW-002"},
 		{"plain phase", phased("Arterial 2.0", "Venous 2.0"), []Block{{"technique", "CT of the abdomen with and without contrast."}, {"findings", "The liver is normal."}}, "VIEW-002"},
 		{"phase under another name", phased("ABD NC", "ABD ART", "Late 5 mm"), []Block{{"findings", "The lesion shows washout in the delayed phase."}}, ""},
