@@ -55,6 +55,15 @@ func (l *Live) Swap(m *Model) error {
 	return before.Close()
 }
 
+// Close waits for the last session to end and closes the model. No session may begin any more.
+func (l *Live) Close() error {
+	l.mu.Lock()
+	model, users := l.model, l.users
+	l.mu.Unlock()
+	users.Wait()
+	return model.Close()
+}
+
 // Model is the pack in use now, for its name and digest: use it in a session only.
 func (l *Live) Model() *Model {
 	l.mu.Lock()

@@ -283,7 +283,8 @@ func TestShadowPackIsCompared(t *testing.T) {
 	h := newHarness(t, nil)
 	h.node.Judge.Model = live(t, func(context.Context, int64) ([]float32, error) { return saysYes, nil })
 	second := map[int64][]float32{1: saysYes, 2: saysNo, 3: saysMaybe}
-	shadow := node.NewShadow(live(t, func(_ context.Context, fact int64) ([]float32, error) { return second[fact], nil }), zap.NewNop())
+	shadow := node.NewShadow(zap.NewNop())
+	shadow.Use(live(t, func(_ context.Context, fact int64) ([]float32, error) { return second[fact], nil }))
 	h.node.Judge.Shadow = shadow
 	go shadow.Run(t.Context())
 	h.storeRadiograph()
@@ -316,7 +317,8 @@ func TestShadowPackIsCompared(t *testing.T) {
 func TestShadowPackThatFails(t *testing.T) {
 	h := newHarness(t, nil)
 	h.node.Judge.Model = live(t, func(context.Context, int64) ([]float32, error) { return saysYes, nil })
-	shadow := node.NewShadow(live(t, func(context.Context, int64) ([]float32, error) { return nil, errors.New("broken") }), zap.NewNop())
+	shadow := node.NewShadow(zap.NewNop())
+	shadow.Use(live(t, func(context.Context, int64) ([]float32, error) { return nil, errors.New("broken") }))
 	h.node.Judge.Shadow = shadow
 	h.storeRadiograph()
 	asked := node.CheckRequest{Text: about.text, StudyUID: study1}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -13,11 +14,12 @@ import (
 // what it says is never shown, stored or sent. It works beside the cases and
 // leaves out what it cannot keep up with.
 type Shadow struct {
-	Model *inference.Live
 	Log   *zap.Logger
 	Stats ShadowStats
 
-	queue chan shadowed
+	queue  chan shadowed
+	asking sync.Mutex // held while the pack is asked about a case
+	model  atomic.Pointer[inference.Live]
 }
 
 // ShadowStats counts what became of the statements since the start.
@@ -39,13 +41,24 @@ type shadowed struct {
 	verdicts  []Verdict
 }
 
-// NewShadow makes a shadow; Run lets it work.
-func NewShadow(model *inference.Live, log *zap.Logger) *Shadow {
-	return &Shadow{Model: model, Log: log, queue: make(chan shadowed, shadowQueue)}
+// NewShadow makes a shadow without a pack; Run lets it work.
+func NewShadow(log *zap.Logger) *Shadow {
+	return &Shadow{Log: log, queue: make(chan shadowed, shadowQueue)}
 }
 
-// offer takes a case where there is room.
+// Use says which pack is compared from now on; nil: none. The one before is not
+// asked any more when it returns.
+func (s *Shadow) Use(model *inference.Live) {
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	s.model.Store(model)
+}
+
+// offer takes a case where there is a pack, and room.
 func (s *Shadow) offer(asked shadowed) {
+	if s.model.Load() == nil {
+		return
+	}
 	select {
 	case s.queue <- asked:
 	default:
@@ -69,7 +82,13 @@ func (s *Shadow) Run(ctx context.Context) {
 }
 
 func (s *Shadow) compare(ctx context.Context, asked shadowed) error {
-	session := s.Model.Begin(false)
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	model := s.model.Load()
+	if model == nil {
+		return nil
+	}
+	session := model.Begin(false)
 	defer session.End()
 	scores, err := askSession(ctx, session, asked.pictures, asked.questions)
 	if err != nil {

@@ -30,10 +30,11 @@ func (m *models) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCol
 // Collect implements prometheus.Collector.
 func (m *models) Collect(ch chan<- prometheus.Metric) {
 	m.live.collect(ch)
-	if m.shadow == nil {
+	second := m.second.Load()
+	if second == nil {
 		return
 	}
-	m.second.collect(ch)
+	second.collect(ch)
 	counter := func(desc *prometheus.Desc, n int64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...)
 	}

@@ -128,10 +128,7 @@ func TestPackIsSwapped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { defer close(ended); p.run(ctx) }()
-	defer func() { stop(); <-ended; p.Model().Close() }()
+	defer func() { p.Close() }()
 	first := p.Model()
 
 	session := p.Begin(false)
@@ -141,7 +138,8 @@ func TestPackIsSwapped(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, manifest, strings.Replace(string(text), "version: 1.0.0", "version: 1.0.1", 1))
-	p.reload(c)
+	swapped := make(chan struct{})
+	go func() { defer close(swapped); p.follow(t.Context(), c) }()
 	waitFor(t, func() bool { return p.Model() != first })
 	if got := p.Model().Name(); got != "concord-facts 1.0.1" || session.Model != first {
 		t.Errorf("the new pack is %s; the session before has %s", got, session.Model.Name())
@@ -150,6 +148,7 @@ func TestPackIsSwapped(t *testing.T) {
 		t.Errorf("the session before: %v", err)
 	}
 	session.End()
+	<-swapped
 
 	second := p.Model()
 	for _, broken := range []struct{ file, text, want string }{
@@ -164,20 +163,43 @@ func TestPackIsSwapped(t *testing.T) {
 		logged.TakeAll()
 		write(t, filepath.Join(dir, broken.file), broken.text)
 		refused := p.refused.Load()
-		p.reload(c)
-		waitFor(t, func() bool { return p.refused.Load() > refused })
-		if p.Model() != second {
+		p.follow(t.Context(), c)
+		if p.Model() != second || p.refused.Load() != refused+1 {
 			t.Errorf("%s: the broken pack is in use", broken.file)
 		}
-		waitFor(t, func() bool { return logged.Len() > 0 })
 		if said := logged.All()[0].ContextMap()["error"]; !strings.Contains(said.(string), broken.want) {
 			t.Errorf("%s: logged %v", broken.file, said)
 		}
 		write(t, filepath.Join(dir, broken.file), string(whole))
 	}
-	p.reload(c) // the pack that is in use
+	p.follow(t.Context(), c) // the pack that is in use
 	if p.swapped.Load() != 1 {
 		t.Errorf("%d swaps; want 1", p.swapped.Load())
+	}
+}
+
+// A shadow pack comes and goes while the node runs; one that cannot be used changes nothing.
+func TestShadowPackComesAndGoes(t *testing.T) {
+	m, err := openModels(t.Context(), defaults(t), zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { m.live.Close() }()
+	if err := m.addShadow(t.Context(), defaults(t, "model.shadow_pack="+t.TempDir())); err == nil || m.second.Load() != nil {
+		t.Errorf("an empty folder is in use as the shadow pack: %v", err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); m.run(ctx) }()
+	defer func() { stop(); <-ended }()
+	with := defaults(t, "model.shadow_pack=builtin")
+	for range 2 {
+		m.reload(with)
+		waitFor(t, func() bool { return m.second.Load() != nil })
+		added := m.second.Load()
+		m.reload(defaults(t))
+		waitFor(t, func() bool { return m.second.Load() == nil })
+		waitFor(t, func() bool { return added.Model().Warm(t.Context()) != nil }) // it is closed
 	}
 }
 

@@ -27,9 +27,7 @@ type livePack struct {
 
 	swapped, refused atomic.Int64
 
-	changed chan *config.Config // the newest; room for one
-	mu      sync.Mutex
-	now     packState
+	now packState
 }
 
 // packState is what a pack was opened from.
@@ -46,7 +44,7 @@ func openLivePack(ctx context.Context, c *config.Config, what string, log *zap.L
 	if err != nil {
 		return nil, err
 	}
-	p := &livePack{Live: inference.NewLive(model), log: log, what: what, changed: make(chan *config.Config, 1)}
+	p := &livePack{Live: inference.NewLive(model), log: log, what: what}
 	switch err := model.Warm(ctx); {
 	case errors.Is(err, inference.ErrUnavailable):
 		log.Warn("no inference server answers; cases wait until one does", zap.String("pack", what), zap.Error(err))
@@ -82,31 +80,13 @@ func (s packState) equal(other packState) bool {
 	return s.digest == other.digest && bytes.Equal(s.calibration, other.calibration) && reflect.DeepEqual(s.config, other.config)
 }
 
-// reload asks for a look at a configuration.
-func (p *livePack) reload(c *config.Config) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.changed: // older, and not looked at yet
-	default:
-	}
-	p.changed <- c
-}
-
-// run swaps packs until ctx ends. One that does not load, verify or run leaves
-// the pack before in use.
-func (p *livePack) run(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case c := <-p.changed:
-			if err := p.swap(ctx, c); err != nil && ctx.Err() == nil {
-				p.refused.Add(1)
-				p.log.Error("the changed model pack cannot be used; the node goes on with the one before",
-					zap.String("use", p.what), zap.String("pack", p.Model().Name()), zap.Error(err))
-			}
-		}
+// follow swaps the pack where the configuration or its files changed. One that
+// does not load, verify or run leaves the pack before in use.
+func (p *livePack) follow(ctx context.Context, c *config.Config) {
+	if err := p.swap(ctx, c); err != nil && ctx.Err() == nil {
+		p.refused.Add(1)
+		p.log.Error("the changed model pack cannot be used; the node goes on with the one before",
+			zap.String("use", p.what), zap.String("pack", p.Model().Name()), zap.Error(err))
 	}
 }
 
@@ -144,40 +124,83 @@ func proven(ctx context.Context, model *inference.Model) error {
 
 // models are the pack that judges and, where one is configured, its shadow.
 type models struct {
-	live, second *livePack
-	shadow       *node.Shadow
+	live   *livePack
+	second atomic.Pointer[livePack] // that of shadow; nil: none
+	shadow *node.Shadow
+	log    *zap.Logger
+
+	mu      sync.Mutex
+	changed chan *config.Config // the newest; room for one
 }
 
-func openModels(ctx context.Context, c *config.Config, log *zap.Logger) (m *models, err error) {
-	m = &models{}
-	if m.live, err = openLivePack(ctx, c, "live", log); err != nil || c.Model.ShadowPack == "" {
-		return m, err
+func openModels(ctx context.Context, c *config.Config, log *zap.Logger) (*models, error) {
+	m := &models{shadow: node.NewShadow(log), log: log, changed: make(chan *config.Config, 1)}
+	var err error
+	if m.live, err = openLivePack(ctx, c, "live", log); err != nil {
+		return nil, err
 	}
-	if m.second, err = openLivePack(ctx, shadowConfig(c), "shadow", log); err != nil {
-		return nil, fmt.Errorf("model.shadow_pack: %w", err)
-	}
-	m.shadow = node.NewShadow(m.second.Live, log)
-	return m, nil
+	return m, m.addShadow(ctx, c)
 }
 
 // run keeps the packs up to date and lets the shadow work, until ctx ends.
 func (m *models) run(ctx context.Context) {
 	var running sync.WaitGroup
-	running.Go(func() { m.live.run(ctx) })
-	if m.shadow != nil {
-		running.Go(func() { m.second.run(ctx) })
-		running.Go(func() { m.shadow.Run(ctx) })
+	running.Go(func() { m.shadow.Run(ctx) })
+	defer running.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case c := <-m.changed:
+			m.live.follow(ctx, c)
+			m.followShadow(ctx, c)
+		}
 	}
-	running.Wait()
 }
 
-// reload asks for a look at what the configuration names now. Whether there is
-// a shadow is settled at the start.
+// reload asks for a look at what the configuration names now.
 func (m *models) reload(c *config.Config) {
-	m.live.reload(c)
-	if m.shadow != nil && c.Model.ShadowPack != "" {
-		m.second.reload(shadowConfig(c))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	select {
+	case <-m.changed: // older, and not looked at yet
+	default:
 	}
+	m.changed <- c
+}
+
+// followShadow adds, swaps or takes away the shadow.
+func (m *models) followShadow(ctx context.Context, c *config.Config) {
+	second := m.second.Load()
+	var err error
+	switch {
+	case second == nil:
+		err = m.addShadow(ctx, c)
+	case c.Model.ShadowPack != "":
+		second.follow(ctx, shadowConfig(c))
+	default:
+		m.shadow.Use(nil)
+		m.second.Store(nil)
+		m.log.Info("the shadow pack is not in use any more", zap.String("pack", second.Model().Name()))
+		err = second.Close()
+	}
+	if err != nil && ctx.Err() == nil {
+		m.log.Error("the shadow pack cannot be changed", zap.Error(err))
+	}
+}
+
+// addShadow opens the shadow pack where one is configured.
+func (m *models) addShadow(ctx context.Context, c *config.Config) error {
+	if c.Model.ShadowPack == "" {
+		return nil
+	}
+	second, err := openLivePack(ctx, shadowConfig(c), "shadow", m.log)
+	if err != nil {
+		return fmt.Errorf("model.shadow_pack: %w", err)
+	}
+	m.second.Store(second)
+	m.shadow.Use(second.Live)
+	return nil
 }
 
 // shadowConfig is the configuration under which the shadow pack is opened: the
