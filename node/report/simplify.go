@@ -7,12 +7,8 @@ import (
 )
 
 // simplify keeps organ + lesion + attribute of a statement, with side and negation, and drops the rest
-// (which is what raised agreement on Chinese reports); the second result is the same in English. Of a Chinese sentence
-// about how the pictures were made the English names that alone.
+// (which is what raised agreement on Chinese reports); the second result is the same in English.
 func (d *detail) simplify(language string) (short, english string) {
-	if made := d.technique(); made != "" && language == "zh" {
-		return "", made
-	}
 	k := d.kernel()
 	if k == nil {
 		return "", ""

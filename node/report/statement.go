@@ -31,6 +31,9 @@ func (r *Report) append(p paragraph, c *clause) {
 	s.Skip = skip(p, &s, &d)
 	s.Judge = s.Skip == ""
 	s.Short, s.English = d.simplify(s.Language)
+	if made := d.technique(); made != "" && s.Language == "zh" && s.Section != "impression" { // there it would be advice
+		s.Short, s.English = "", made
+	}
 	r.Statements = append(r.Statements, s)
 	r.details = append(r.details, d)
 }

@@ -24,9 +24,20 @@ func TestTechniqueIsExtracted(t *testing.T) {
 			t.Errorf("%s: %+v; want the English %q", text, r.Statements, want)
 		}
 	}
-	for _, text := range []string{"颅脑CT形态正常。", "所示为腹部CT轴位图像，左右对称。", "胸部CT示右肺上叶结节。"} {
+}
+
+// What is said of the patient, or of an examination that these pictures are not of, is no technique.
+func TestTechniqueIsOfThesePictures(t *testing.T) {
+	for _, text := range []string{
+		"颅脑CT形态正常。", "所示为腹部CT轴位图像，左右对称。", "胸部CT示右肺上叶结节。", "拟行头颅CT检查。", "已行腹部CT检查。", "昨日胸部CT已阅。",
+		"同日头颅CT见另报告。", "参照胸部CT图像。", "胸部CT图像另见。", "预约上腹部CT扫描。", "胸部DR与CT所示一致。", "加扫腹部CT薄层。", "待胸部CT结果。",
+	} {
 		if got := Read([]Block{{Section: "findings", Text: text}}).Statements[0].English; strings.Contains(got, "CT") {
-			t.Errorf("%s: the English %q leaves out what it says of the patient", text, got)
+			t.Errorf("%s: the English is %q", text, got)
 		}
+	}
+	advice := Read([]Block{{Section: "impression", Text: "行上腹部CT检查。"}}).Statements[0]
+	if strings.Contains(advice.English, "CT") {
+		t.Errorf("advice became %q", advice.English)
 	}
 }
