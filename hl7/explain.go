@@ -98,7 +98,14 @@ func (e *explainer) group(g group) {
 
 func (e *explainer) report(n int, r *Report) {
 	name := fmt.Sprintf("report %d", n)
-	e.say(name, "", r.Status, fmt.Sprintf("author %s; also for %d other orders", r.Author.Name, len(r.Further)))
+	var notes []string
+	if r.Author.Name != "" {
+		notes = append(notes, "author "+r.Author.Name)
+	}
+	if n := len(r.Further); n > 0 {
+		notes = append(notes, fmt.Sprintf("also for %d of the other orders", n))
+	}
+	e.say(name, "", r.Status, strings.Join(notes, "; "))
 	for _, b := range r.Blocks {
 		section := b.Section
 		if section == SectionUnknown {

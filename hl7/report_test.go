@@ -82,6 +82,8 @@ func TestText(t *testing.T) {
 		"a picture":                {[]string{"OBX|1|ED|D||^IM^JPEG^Base64^AAAA"}, ""},
 		"RTF in FT":                {[]string{`OBX|1|FT|&IMP||{\E\rtf1\E\ansi No fracture.}`}, "! OBX 1: the text is RTF"},
 		"PDF in TX":                {[]string{"OBX|1|TX|&IMP||JVBERi0xLjcK", "OBX|2|TX|&GDT||<HTML>x"}, "! OBX 1: the text is PDF, which is not read; send it as plain text ! OBX 2: the text is HTML"},
+		"a piece of HTML":          {[]string{`OBX|1|FT|&IMP||<p>Right <b>lung</b> clear.</p>`}, "! OBX 1: the text is HTML"},
+		"less than a tag":          {[]string{"OBX|1|FT|&IMP||<5 mm nodule"}, "impression[1]<5 mm nodule"},
 		"text and PDF":             {[]string{"OBX|1|TX|&IMP||a", "OBX|2|ED|D||^AP^PDF^Base64^" + pdf}, "impression[1]a ! OBX 2: a document of type ap/pdf is not read"},
 	} {
 		got := ""
@@ -198,6 +200,7 @@ func TestGroups(t *testing.T) {
 		"state of the parts":           {[]string{"OBR|1||F1", text(1, "a"), "OBX|2|TX|&IMP||b||||||P"}, " F1 [] P impression[1]a impression[2]b"},
 		"withdrawn by OBR":             {[]string{"OBR|1||F1||||||||||||||||||||||X"}, " F1 [] X "},
 		"withdrawn line by line":       {[]string{"OBR|1||F1", "OBX|1|TX|&IMP||a||||||D", "OBX|2|TX|&IMP||b||||||D"}, " F1 [] D "},
+		"withdrawn as wrong":           {[]string{"OBR|1||F1", "OBX|1|TX|&IMP||a||||||W"}, " F1 [] W "},
 		"status only":                  {[]string{"OBR|1||F1", "OBX|1|TX|&IMP||||||||U"}, " F1 [] U "},
 	} {
 		var parts []string

@@ -36,7 +36,7 @@ func resulted(status string) bool {
 const statusOrder = "WXDUFARPC"
 
 func higherStatus(a, b string) string {
-	if strings.Index(statusOrder, b) > strings.Index(statusOrder, a) {
+	if a == "" || strings.Index(statusOrder, b) > strings.Index(statusOrder, a) {
 		return b
 	}
 	return a

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sort"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -216,13 +217,16 @@ func (t *textReader) add(b Block, text string) {
 	t.open.WriteString(text)
 }
 
+// htmlTag opens a text that is HTML, whole or a piece; '<5 mm' does not.
+var htmlTag = regexp.MustCompile(`^<(!doctype html|html|body|p|div|span|font|table|b|br|ul|ol|h[1-6])[ />]`)
+
 // markup names the form of text that is not plain, as some senders put into TX and FT.
 func markup(text string) string {
 	start := strings.ToLower(strings.TrimSpace(text[:min(len(text), 64)]))
 	switch {
 	case strings.HasPrefix(start, `{\rtf`):
 		return "RTF"
-	case strings.HasPrefix(start, "<html"), strings.HasPrefix(start, "<!doctype html"):
+	case htmlTag.MatchString(start):
 		return "HTML"
 	case strings.HasPrefix(start, "jvberi0"), strings.HasPrefix(start, "%pdf-"):
 		return "PDF"
