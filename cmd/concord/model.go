@@ -40,7 +40,7 @@ func openModel(ctx context.Context, c *config.Config) (model *inference.Model, p
 func newEngine(c *config.Config) (inference.Engine, error) {
 	m := c.Model
 	if m.Engine == config.EngineONNX {
-		return onnx.New(onnx.Options{Device: m.Device, Threads: m.Threads, Memory: int64(m.GPUMemory), Provider: m.Options})
+		return onnx.New(onnx.Options{Device: m.Device, Threads: m.Threads, Memory: int64(m.GPUMemory), Provider: m.Options, Late: embedded(m)})
 	}
 	options := kserve.Options{Servers: m.Servers}
 	if m.ServersTLS {
@@ -51,6 +51,11 @@ func newEngine(c *config.Config) (inference.Engine, error) {
 		options.TLS = s.out
 	}
 	return kserve.New(options)
+}
+
+// embedded says that a pack needs no trial at the start: it is the binary's own, run where its goldens hold.
+func embedded(m config.Model) bool {
+	return m.Pack == config.PackBuiltin && m.Engine == config.EngineONNX && m.Device == "cpu"
 }
 
 func packFiles(pack string) fs.FS {

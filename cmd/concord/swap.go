@@ -37,7 +37,7 @@ type packState struct {
 	calibration []byte
 }
 
-// openLivePack opens and warms up the pack of a configuration. Servers that are
+// openLivePack opens and tries the pack of a configuration. Servers that are
 // away do not keep the node from starting: its cases wait.
 func openLivePack(ctx context.Context, c *config.Config, what string, log *zap.Logger) (*livePack, error) {
 	model, provider, err := openModel(ctx, c)
@@ -45,7 +45,7 @@ func openLivePack(ctx context.Context, c *config.Config, what string, log *zap.L
 		return nil, err
 	}
 	p := &livePack{Live: inference.NewLive(model), log: log, what: what}
-	switch err := model.Warm(ctx); {
+	switch err := tried(ctx, c, model); {
 	case errors.Is(err, inference.ErrUnavailable):
 		log.Warn("no inference server answers; cases wait until one does", zap.String("pack", what), zap.Error(err))
 	case err != nil:
@@ -56,6 +56,15 @@ func openLivePack(ctx context.Context, c *config.Config, what string, log *zap.L
 	}
 	p.use(model, provider)
 	return p, nil
+}
+
+// tried warms a model up, but for the embedded one: until its first case a node has
+// no more memory than one without.
+func tried(ctx context.Context, c *config.Config, model *inference.Model) error {
+	if embedded(c.Model) {
+		return nil
+	}
+	return model.Warm(ctx)
 }
 
 func (p *livePack) use(model *inference.Model, provider string) {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -25,7 +26,8 @@ type Engine struct {
 	library  string
 	provider string // cpu | cuda | tensorrt
 	gpu      int
-	place    *place // where tensors may be kept between graphs; nil: nowhere
+	place    *place     // where tensors may be kept between graphs; nil: nowhere
+	loading  sync.Mutex // of late graphs
 }
 
 // Options choose where graphs run.
@@ -33,6 +35,9 @@ type Options struct {
 	Device  string // cpu (or empty) | cuda:N | tensorrt:N
 	Threads int    // of one run on the CPU; 0: one for each core
 	Memory  int64  // bytes of a GPU that one graph may take; 0: no limit
+	// Late loads ONNX Runtime and each graph with its first run, for a pack that is known to be good: until then
+	// that spares their memory. New only looks whether the library is there. It holds for the CPU alone.
+	Late bool
 	// Provider options of ONNX Runtime's CUDA or TensorRT provider, by its own names.
 	Provider map[string]string
 }
@@ -47,18 +52,27 @@ func New(options Options) (*Engine, error) {
 	if options.Threads < 0 {
 		return nil, fmt.Errorf("onnx: threads is %d; want 0 (one for each core) or more", options.Threads)
 	}
-	var err error
-	if e.library, err = loadLibrary(); err != nil {
-		return nil, err
-	}
-	session, err := e.sessionOptions()
-	if err != nil {
-		return nil, err
+	if e.late() && findLibrary() != libraryName {
+		return e, nil
 	}
 	if e.provider != "cpu" {
 		e.place = &place{"Cuda", e.gpu}
 	}
-	return e, errors.Join(findAPI(e.library), session.Destroy())
+	return e, e.start()
+}
+
+func (e *Engine) late() bool { return e.options.Late && e.provider == "cpu" }
+
+// start loads ONNX Runtime and tries the device.
+func (e *Engine) start() (err error) {
+	if e.library, err = loadLibrary(); err != nil {
+		return err
+	}
+	session, err := e.sessionOptions()
+	if err != nil {
+		return err
+	}
+	return errors.Join(findAPI(e.library), session.Destroy())
 }
 
 func (e *Engine) parseDevice() (err error) {
@@ -184,6 +198,13 @@ func (e *Engine) unusable(err error, check string) error {
 
 // Load makes a session of one graph.
 func (e *Engine) Load(_ context.Context, file inference.File) (inference.Graph, error) {
+	if e.late() {
+		return &late{engine: e, file: file}, nil
+	}
+	return e.load(file)
+}
+
+func (e *Engine) load(file inference.File) (inference.Graph, error) {
 	options, err := e.sessionOptions()
 	if err != nil {
 		return nil, err
