@@ -40,6 +40,7 @@ const (
 	ReportWithdrawn  Event = "report withdrawn"
 	KeysConflict     Event = "several studies fit"
 	StudyChosen      Event = "study chosen by a person"
+	StudyTaken       Event = "a person joined another case's report to the study"
 	Forced           Event = "judging asked for by a person"
 	QuietElapsed     Event = "quiet timer elapsed"
 	JudgeStarted     Event = "judging started"
@@ -57,7 +58,7 @@ const (
 // transitions is the state table: an absent cell means that the event cannot
 // happen in that state, and Case.Apply refuses it.
 var transitions = map[State]map[Event]State{
-	WaitingReport: {ImagesArrived: WaitingReport, ReportArrived: Settling, WaitedTooLong: Expired},
+	WaitingReport: {ImagesArrived: WaitingReport, ReportArrived: Settling, StudyTaken: Superseded, WaitedTooLong: Expired},
 	WaitingImages: {ImagesArrived: Settling, StudyChosen: Settling, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn,
 		KeysConflict: Ambiguous, WaitedTooLong: Expired},
 	Settling: {ImagesArrived: Settling, QuietElapsed: Ready, Forced: Ready, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
@@ -69,8 +70,8 @@ var transitions = map[State]map[Event]State{
 		ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
 	Done:      {ImagesArrived: Superseded, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
 	Ambiguous: {ImagesArrived: Settling, StudyChosen: Settling, ReportReplaced: Superseded, ReportWithdrawn: Withdrawn, WaitedTooLong: Expired},
-	Expired: {ImagesArrived: Settling, StudyChosen: Settling, ReportArrived: Settling, ReportReplaced: Superseded,
-		ReportWithdrawn: Withdrawn},
+	Expired: {ImagesArrived: Settling, StudyChosen: Settling, ReportArrived: Settling, StudyTaken: Superseded,
+		ReportReplaced: Superseded, ReportWithdrawn: Withdrawn},
 	Failed: {Forced: Ready, DeliveryRetried: Delivering, ImagesArrived: Superseded, ReportReplaced: Superseded,
 		ReportWithdrawn: Withdrawn},
 	Withdrawn:  {},

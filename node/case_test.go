@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-var allEvents = []Event{ImagesArrived, ReportArrived, ReportReplaced, ReportWithdrawn, KeysConflict, StudyChosen, Forced,
+var allEvents = []Event{ImagesArrived, ReportArrived, ReportReplaced, ReportWithdrawn, KeysConflict, StudyChosen, StudyTaken, Forced,
 	QuietElapsed, JudgeStarted, JudgeInterrupted, JudgeFinished, JudgeFailed, ResultsQueued, NothingToSend,
 	AllDelivered, DeliveryFailed, DeliveryRetried, WaitedTooLong}
 

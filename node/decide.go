@@ -54,8 +54,29 @@ func (n *Node) ChooseStudy(ctx context.Context, caseID int64, studyUID, by strin
 		if err := decide(tx, c, StudyChosen, by, now); err != nil {
 			return err
 		}
+		if err := takeStudy(tx, c, by, now); err != nil {
+			return err
+		}
 		return n.scheduleSettle(tx, c, study, now)
 	})
+}
+
+// takeStudy closes the case in which the study of c waited for a report of its own.
+func takeStudy(tx Tx, c *Case, by string, now time.Time) error {
+	cases, err := tx.StudyCases(c.StudyUID)
+	if err != nil {
+		return err
+	}
+	for _, waiting := range cases {
+		if waiting.ID == c.ID || waiting.Report != nil || !waiting.Accepts(StudyTaken) {
+			continue
+		}
+		waiting.Reason = fmt.Sprintf("its report is in case %d", c.ID)
+		if err := decide(tx, waiting, StudyTaken, by, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // maxDismissal bounds the reason of a dismissal, in bytes.

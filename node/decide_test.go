@@ -32,9 +32,12 @@ func TestPersonChoosesAmongStudies(t *testing.T) {
 	if err := h.node.ChooseStudy(t.Context(), c.ID, study2, ""); err != nil {
 		t.Fatal(err)
 	}
-	done := h.wait(node.WaitingReport, node.WaitingReport, node.Done)[2]
-	if done.StudyUID != study2 {
+	cases := h.wait(node.WaitingReport, node.Superseded, node.Done)
+	if done := cases[2]; done.StudyUID != study2 {
 		t.Errorf("joined to %s, want the chosen %s", done.StudyUID, study2)
+	}
+	if waited := cases[1]; waited.StudyUID != study2 || waited.Reason != fmt.Sprintf("its report is in case %d", c.ID) {
+		t.Errorf("the case in which the chosen study waited says %q", waited.Reason)
 	}
 	if err := h.node.ChooseStudy(t.Context(), c.ID, study1, ""); !errors.As(err, new(*node.InputError)) {
 		t.Errorf("a finished case was joined anew: %v", err)

@@ -115,7 +115,7 @@ var chinese = dictionary{
 	// events
 	"images received": "收到影像", "report received": "收到报告", "images received after judging": "判断后又收到影像",
 	"images arrived": "影像到达", "report arrived": "报告到达", "report replaced": "报告被替换", "report withdrawn": "报告撤回",
-	"several studies fit": "有多个检查符合", "study chosen by a person": "人工选定检查", "judging asked for by a person": "人工要求判断",
+	"several studies fit": "有多个检查符合", "study chosen by a person": "人工选定检查", "a person joined another case's report to the study": "人工将另一病例的报告归入该检查", "judging asked for by a person": "人工要求判断",
 	"quiet timer elapsed": "静默期结束", "judging started": "开始判断", "judging interrupted": "判断中断", "judging failed": "判断失败",
 	"results queued": "结果已排队", "nothing to send": "没有要发送的结果", "all delivered": "全部送达",
 	"delivery failed for good": "发送最终失败", "delivery tried again": "重新发送", "waited too long": "等待过久",
@@ -128,6 +128,7 @@ var chinese = dictionary{
 	"no study carries a key of this report, but patient and date fit: choose a study, or wait for the right one": "没有检查带有本报告的编号，但患者和日期相符：请选择检查，或继续等待",
 	"%s studies carry the accession number of this report: choose one of them":                                   "有 %s 个检查带有本报告的检查号：请选择其中一个",
 	"%s studies carry the order number of this report: choose one of them":                                       "有 %s 个检查带有本报告的申请单号：请选择其中一个",
+	"its report is in case %s":  "其报告在病例 %s 中",
 	"%s refused the result: %s": "%s 拒绝了结果：%s", "judging failed and is tried again: %s": "判断失败，正在重试：%s", "images removed: %s": "图像已清除：%s",
 	"Images may still come: it is judged when none has come for a while.":               "可能还有图像：一段时间没有新图像后即判断。",
 	"It waits for its turn to be judged.":                                               "排队等待判断。",
