@@ -109,7 +109,7 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%s %s names the patient", c.method, c.path)
 		}
 	}
-	h.wait(node.Done, node.WaitingReport, node.WaitingReport, node.Done)
+	h.wait(node.Done, node.Superseded, node.WaitingReport, node.Done)
 }
 
 func TestOtherSitesAreRefused(t *testing.T) {

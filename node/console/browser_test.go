@@ -143,7 +143,7 @@ func TestOperatorMendsWhatIsStuck(t *testing.T) {
 	b.until(`document.querySelectorAll('.candidate').length == 2`)
 	b.click(`.candidate button`)
 	b.click(judgeButton)
-	h.wait(node.WaitingReport, node.WaitingReport, node.Failed)
+	h.wait(node.Superseded, node.WaitingReport, node.Failed)
 	b.until(`document.readyState == 'complete' && !document.querySelector('form[data-api$="/judge"]')`) // the page has come again
 
 	h.ris.refuses.Store(false)
@@ -152,7 +152,7 @@ func TestOperatorMendsWhatIsStuck(t *testing.T) {
 	b.click(resumeButton)
 	b.until(fmt.Sprintf(`document.querySelector(%q) != null`, pauseButton))
 	b.click(resendButton)
-	h.wait(node.WaitingReport, node.WaitingReport, node.Done)
+	h.wait(node.Superseded, node.WaitingReport, node.Done)
 }
 
 // What was asked for too late is refused in words.
