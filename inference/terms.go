@@ -19,16 +19,24 @@ type termFile struct {
 	Schema int `yaml:"schema"`
 	// Facts in the order of their ids, which count from 1; 0 pads.
 	Facts []struct {
-		Name  string            `yaml:"name"`
-		Group string            `yaml:"group"` // a statement with two facts of one group is not judged
-		With  string            `yaml:"with"`  // judged only beside this fact
-		Else  string            `yaml:"else"`  // without it: open, or empty for not judged
-		Show  map[string]string `yaml:"show"`  // by language, for reasons
+		Name    string            `yaml:"name"`
+		Group   string            `yaml:"group"`   // a statement with two facts of one group is not judged
+		With    string            `yaml:"with"`    // judged only beside this fact
+		Else    string            `yaml:"else"`    // without it, or unless it joins another: open, or empty for not judged
+		Finding bool              `yaml:"finding"` // denied beside another fact, it is not judged: which of them is denied?
+		Show    map[string]string `yaml:"show"`    // by language, for reasons
 	} `yaml:"facts"`
 	Terms []struct {
-		Facts []string `yaml:"facts"`
-		Words []string `yaml:"words"`
+		Facts  []string `yaml:"facts"`
+		Open   bool     `yaml:"open"`   // the words say more than the facts
+		Denies bool     `yaml:"denies"` // the words deny the facts
+		Words  []string `yaml:"words"`
 	} `yaml:"terms"`
+	// Joins are facts that several together come to, like a finding and its side; the first that fits is taken.
+	Joins []struct {
+		Is    string   `yaml:"is"`
+		Facts []string `yaml:"facts"`
+	} `yaml:"joins"`
 	About    []string `yaml:"about"`    // filler that speaks of a picture
 	Headings []string `yaml:"headings"` // facts of one such group alone, not about a picture, are a heading
 	Filler   []string `yaml:"filler"`   // says nothing about the picture
@@ -41,9 +49,16 @@ type termFile struct {
 type terms struct {
 	file      termFile
 	words     map[string]meaning // key: tokens joined by blanks
-	longest   int                // tokens of the longest key
+	joins     []join
+	longest   int // tokens of the longest key
 	languages []string
 	maxIDs    int
+}
+
+// A join is the fact that others together come to.
+type join struct {
+	is    int64
+	facts []int64
 }
 
 // A meaning is what a phrase stands for.
@@ -86,21 +101,25 @@ func (t *terms) index() error {
 		if fact.With != "" && ids[fact.With] == 0 {
 			return fmt.Errorf("fact %q goes with %q, which is no fact", fact.Name, fact.With)
 		}
-		if fact.Else != "" && (fact.Else != "open" || fact.With == "") {
-			return fmt.Errorf("fact %q has else: %q; only open is known, beside with", fact.Name, fact.Else)
+		if fact.Else != "" && fact.Else != "open" {
+			return fmt.Errorf("fact %q has else: %q; only open is known", fact.Name, fact.Else)
 		}
 	}
 	for _, term := range t.file.Terms {
-		var facts []int64
-		for _, name := range term.Facts {
-			if ids[name] == 0 {
-				return fmt.Errorf("terms name the fact %q, which is not among the facts", name)
-			}
-			facts = append(facts, ids[name])
+		facts, err := numbers(ids, term.Facts)
+		if err != nil {
+			return fmt.Errorf("terms: %w", err)
 		}
-		if err := t.add(term.Words, meaning{facts: facts}); err != nil {
+		if err := t.add(term.Words, meaning{facts: facts, open: term.Open, negation: term.Denies}); err != nil {
 			return err
 		}
+	}
+	for _, j := range t.file.Joins {
+		facts, err := numbers(ids, append([]string{j.Is}, j.Facts...))
+		if err != nil {
+			return fmt.Errorf("joins: %w", err)
+		}
+		t.joins = append(t.joins, join{facts[0], facts[1:]})
 	}
 	if err := t.add(t.file.Filler, meaning{}); err != nil {
 		return err
@@ -112,6 +131,17 @@ func (t *terms) index() error {
 		return err
 	}
 	return t.add(t.file.Negation, meaning{negation: true})
+}
+
+// numbers are the ids of facts.
+func numbers(ids map[string]int64, names []string) ([]int64, error) {
+	facts := make([]int64, len(names))
+	for i, name := range names {
+		if facts[i] = ids[name]; facts[i] == 0 {
+			return nil, fmt.Errorf("%q is not among the facts", name)
+		}
+	}
+	return facts, nil
 }
 
 func (t *terms) add(words []string, m meaning) error {
@@ -193,11 +223,13 @@ func (t *terms) read(text string, negated bool, say phrases, language string) pr
 	if !ok {
 		return prompt{refusal: say.factsOnly, say: say}
 	}
+	r.negated = r.negated || negated && !r.denied
+	t.join(&r)
 	t.setAside(&r)
 	if refusal := t.refuse(r, say); refusal != "" {
 		return prompt{refusal: refusal, say: say}
 	}
-	p := prompt{ids: r.ids, negated: r.negated || negated && !r.denied, say: say}
+	p := prompt{ids: r.ids, negated: r.negated, say: say}
 	names := t.show(p.ids, language)
 	p.reason = fmt.Sprintf(say.judged, strings.Join(names, say.comma))
 	for i, name := range names {
@@ -235,7 +267,35 @@ func (t *terms) parse(tokens []string) (reading, bool) {
 	return r, true
 }
 
-// setAside makes facts open that stand without the fact they go with.
+// join puts one fact in the place of a finding and of where it is. It must be plain which finding is where.
+func (t *terms) join(r *reading) {
+	findings, groups := 0, map[string]bool{}
+	for _, id := range r.ids {
+		fact := t.file.Facts[id-1]
+		if fact.Finding {
+			findings++
+		}
+		if groups[fact.Group] || findings > 1 {
+			return
+		}
+		groups[fact.Group] = true
+	}
+	for _, j := range t.joins {
+		if slices.ContainsFunc(j.facts, func(id int64) bool { return !slices.Contains(r.ids, id) }) {
+			continue
+		}
+		ids, phrases := []int64{j.is}, []string{t.file.Facts[j.is-1].Name}
+		for i, id := range r.ids {
+			if !slices.Contains(j.facts, id) {
+				ids, phrases = append(ids, id), append(phrases, r.phrases[i])
+			}
+		}
+		r.ids, r.phrases = ids, phrases
+		return
+	}
+}
+
+// setAside makes facts open that stand without what gives them a meaning.
 func (t *terms) setAside(r *reading) {
 	names := map[string]bool{"": true}
 	for _, id := range r.ids {
@@ -243,7 +303,7 @@ func (t *terms) setAside(r *reading) {
 	}
 	var kept []int64
 	for i, id := range r.ids {
-		if fact := t.file.Facts[id-1]; fact.Else != "open" || names[fact.With] {
+		if fact := t.file.Facts[id-1]; fact.Else != "open" || fact.With != "" && names[fact.With] {
 			kept = append(kept, id)
 		} else if !slices.Contains(r.open, r.phrases[i]) {
 			r.open = append(r.open, r.phrases[i])
@@ -279,7 +339,7 @@ func (t *terms) refuse(r reading, say phrases) string {
 	groups, names := map[string]bool{}, map[string]bool{"": true}
 	for _, id := range r.ids {
 		fact := t.file.Facts[id-1]
-		if groups[fact.Group] {
+		if groups[fact.Group] || fact.Finding && r.negated && len(r.ids) > 1 {
 			return say.several
 		}
 		groups[fact.Group], names[fact.Name] = true, true
@@ -294,7 +354,7 @@ func (t *terms) refuse(r reading, say phrases) string {
 		return say.factsOnly
 	case len(r.ids) > t.maxIDs:
 		return say.tooLong
-	case len(r.ids) == 1 && !r.about && slices.Contains(t.file.Headings, t.file.Facts[r.ids[0]-1].Group):
+	case len(r.ids) == 1 && !r.about && !r.negated && slices.Contains(t.file.Headings, t.file.Facts[r.ids[0]-1].Group):
 		return say.heading
 	}
 	return ""

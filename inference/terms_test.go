@@ -138,7 +138,7 @@ func TestTermFilesThatContradictThemselves(t *testing.T) {
 		"unknown fact":  "schema: 1\nterms: [{facts: [a], words: [b]}]",
 		"word twice":    "schema: 1\nfacts: [{name: a, group: g}]\nterms: [{facts: [a], words: [b, B]}]",
 		"empty word":    "schema: 1\nfiller: ['...']",
-		"strange else":  "schema: 1\nfacts: [{name: a, group: g, else: open}]",
+		"strange else":  "schema: 1\nfacts: [{name: a, group: g, else: shut}]",
 		"goes with air": "schema: 1\nfacts: [{name: a, group: g, with: b}]",
 	} {
 		m := Manifest{Text: TextSpec{Files: map[string]string{"terms": "t"}}}

@@ -31,7 +31,7 @@ func pairsFile(t *testing.T, copies int) string {
 		if err := os.WriteFile(filepath.Join(dir, name), phantom, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		rows = append(rows, name+"\tUltrasound image.\tyes\tmodality\tUS", name+"\t头颅CT轴位\tno\tmodality\tUS", name+"\tNo pleural effusion.\tyes\tfinding\tUS")
+		rows = append(rows, name+"\tUltrasound image.\tyes\tmodality\tUS", name+"\t头颅CT轴位\tno\tmodality\tUS", name+"\tNo cardiomegaly.\tyes\tfinding\tUS")
 	}
 	path := filepath.Join(dir, "pairs.tsv")
 	if err := os.WriteFile(path, []byte(strings.Join(rows, "\n")), 0o600); err != nil {

@@ -137,11 +137,11 @@ func TestPackIsSwapped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, manifest, strings.Replace(string(text), "version: 1.0.0", "version: 1.0.1", 1))
+	write(t, manifest, strings.Replace(string(text), "version: 2.0.0", "version: 2.0.1", 1))
 	swapped := make(chan struct{})
 	go func() { defer close(swapped); p.follow(t.Context(), c) }()
 	waitFor(t, func() bool { return p.Model() != first })
-	if got := p.Model().Name(); got != "concord-facts 1.0.1" || session.Model != first {
+	if got := p.Model().Name(); got != "concord-facts 2.0.1" || session.Model != first {
 		t.Errorf("the new pack is %s; the session before has %s", got, session.Model.Name())
 	}
 	if err := session.Model.Warm(t.Context()); err != nil {

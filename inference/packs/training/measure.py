@@ -1,130 +1,239 @@
-"""Figures: accuracy by head with its controls, calibration, the guard, the threshold."""
+"""Figures: accuracy by head with its controls, calibration, the guard, bars and threshold.
+
+What turns logits into verdicts (temperatures, bars, guard, threshold) is chosen for each fold on the held-out pictures of the
+other folds, so no figure is of pictures that helped to choose it; the shipped pack has what all folds together give.
+"""
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from learn import features, synthetic, targets
-from network import HEADS, Score, fact_matrices, facts, head_of
+from copies import GREY
+from learn import features, kind_of
+from network import FINDINGS, HEADS, Score, Vision, fact_matrices, facts, head_of
 
-PRECISION = 0.99        # wanted of all answers at the shipped threshold
-HEAD_PRECISION = 0.98   # wanted of the answers about one head above its bar
+PRECISION = 0.99        # wanted of all answers at the threshold
+HEAD_PRECISION = 0.985  # wanted of the answers about one head above its bar
 FEWEST = 30             # answers that a precision must rest on
 NEVER = 2.0             # the bar of a head that did not reach it
-PLANTED = ('lesion', 'side', 'height')
 FLIPS = ('mirror', 'upright', 'grey')
+SUBJECTS = ('pictures with text', 'DICOM objects', 'slices of volumes', 'turned', 'planted lesions', 'phantoms')
+SAMPLES = 400           # of a bootstrap
 
 
-def turned(row, rng):
-    """The row mirrored, turned over or inverted at random, with the truth that follows."""
-    mirror, turn, invert = rng.random(3) < 0.5
-    pixels = row['pixels']
-    pixels = pixels[:, ::-1] if mirror else pixels
-    pixels = pixels[::-1, ::-1] if turn else pixels
-    pixels = 255 - pixels if invert else pixels
-    sided = row['region'] in ('chest', 'abdomen')
-    return dict(row, pixels=pixels, turned=True, upright='upside_down' if turn else 'upright',
-                grey='inverted' if invert else 'normal',
-                mirror=('mirrored' if mirror else 'plain') if sided else '?')
+def subject(row):
+    """What a measured copy counts as; None: only trained on."""
+    if row['group'].startswith('phantom:'):
+        return 'phantoms' if row['copy'] == 'shown' else None
+    if row['copy'] == 'planted':
+        return 'planted lesions'
+    if row['modality'] == 'other' or row.get('made') or row['copy'] == 'changed':
+        return None
+    if row['copy'] == 'turned':
+        return 'turned'
+    if kind_of(row) == 'volume':
+        return 'slices of volumes'
+    return 'pictures with text' if row['file'].startswith('pairs/') else 'DICOM objects'
 
 
-def as_shown(row):
-    """The row as it came: upright and not inverted; mirrored only matters where sides differ."""
-    if row.get('made') or row['modality'] not in ('xr', 'ct', 'mr'):
-        return row
-    sided = row['region'] in ('chest', 'abdomen')
-    return dict(row, upright='upright', grey='normal', mirror='plain' if sided else '?')
+def counts(head, row):
+    """Whether a copy counts for a head: no figure profits from what is not asked."""
+    kind = subject(row)
+    if head in FINDINGS:
+        return kind in ('planted lesions', 'phantoms')
+    if head in FLIPS:
+        return kind in ('pictures with text', 'DICOM objects', 'turned') and row['modality'] in GREY
+    real = kind in ('pictures with text', 'DICOM objects')
+    return real and {'view': row['modality'] == 'xr', 'sequence': row['modality'] == 'mr', 'quality': False}.get(head, True)
 
 
-@torch.no_grad()
-def judge(vision, heads, rows):
-    """Rows → features [n, d] and {head: logits}."""
-    f = features(vision, rows)
-    return f, heads(f[:, None])
+def split(width_of=len):
+    """(head, first column, end) of each head in the row of all classes."""
+    start = 0
+    for head, classes in HEADS.items():
+        yield head, start, start + width_of(classes)
+        start += width_of(classes)
 
 
-def kind_of(row):
-    return row['modality'], row['region'], row['plane'], row.get('upright', 'upright'), row.get('grey', 'normal')
-
-
-def known_pictures(rows, seed):
-    """Training pictures that 'known' means: real ones, as shown and turned, and phantoms."""
-    rng = np.random.default_rng(seed + 3)
-    rows = [as_shown(r) for r in rows if r['modality'] == 'phantom' or r['modality'] != 'other' and not r.get('made')]
-    return rows + [turned(r, rng) for r in rows if r['modality'] in ('xr', 'ct', 'mr')]
-
-
-def guard_of(vision, trained, seed):
-    """Whitening of the features and the means of the kinds of picture, to measure distance from."""
-    rows = known_pictures(trained, seed)
-    f, kinds = features(vision, rows), [kind_of(r) for r in rows]
-    names = sorted(set(kinds))
-    number = torch.tensor([names.index(k) for k in kinds])
-    means = torch.stack([f[number == i].mean(0) for i in range(len(names))])
-    spread = f - means[number]
-    covariance = spread.T @ spread / len(f)
-    values, vectors = torch.linalg.eigh(covariance + 0.1 * covariance.diag().mean() * torch.eye(f.shape[1]))
-    whiten, centre = vectors / values.sqrt(), f.mean(0)
-    return {'centre': centre, 'whiten': whiten, 'means': (means - centre) @ whiten}
-
-
-def distance(guard, f):
-    z = (f - guard['centre']) @ guard['whiten']
-    return ((z[:, None] - guard['means'][None]) ** 2).mean(2).amin(1).sqrt()
-
-
-def guard_limits(distances):
-    """Where 'unlike the known' begins: at the 97th percentile of held-out pictures, softly from the 90th."""
-    limit = float(distances.quantile(0.97))
-    return {'limit': limit, 'slope': 4 / (limit - float(distances.quantile(0.9)))}
-
-
-def temperature(logits, truth):
-    """The temperature with the least log loss over known truths, on a grid."""
-    known = truth >= 0
-    if not known.any():
-        return 1.0
-    grid = [0.6 + 0.05 * i for i in range(70)]
-    return min(grid, key=lambda t: float(F.cross_entropy(logits[known] / t, truth[known])))
-
-
-def fact_truth(row_targets):
-    """Truth of each fact about a picture: 1 true, 0 false, -1 not known."""
-    yes, no = fact_matrices()
-    truth = torch.full((len(facts()),), -1)
-    column = 0
-    for head, target in zip(HEADS, row_targets):
-        width = len(HEADS[head])
-        for fact in range(1, len(facts())):
-            own_yes, own_no = yes[fact, column:column + width], no[fact, column:column + width]
-            if target < 0 or not (own_yes.any() or own_no.any()):
+def fact_truth(allowed):
+    """Truth of each fact about a copy: 1 true, 0 false, -1 not known."""
+    yes, no = (m.bool().numpy() for m in fact_matrices())
+    truth = np.full(len(facts()), -1)
+    for head, start, end in split():
+        may = allowed[start:end]
+        if may.all():
+            continue
+        for fact in range(1, len(truth)):
+            right, wrong = yes[fact, start:end], no[fact, start:end]
+            if not (right.any() or wrong.any()):
                 continue
-            if own_yes[target] or own_no[target]:
-                truth[fact] = int(own_yes[target])
-            elif own_yes.any() and (head, HEADS[head][target]) != ('sequence', 'flair'):
+            if not (may & ~right).any():
+                truth[fact] = 1
+            elif not (may & right).any() and (not (may & ~wrong).any() or head not in FINDINGS and head != 'sequence'):
                 truth[fact] = 0
-        column += width
     return truth
 
 
 @torch.no_grad()
 def verdicts(score, f):
     """Probabilities (no, yes, maybe) of every fact alone: [n, facts, 3]; row 0 is padding."""
-    count = len(f)
-    index = torch.arange(count)
-    return torch.stack([torch.softmax(score(f[:, None], index, torch.full((count, 1), fact)), 1)
-                        for fact in range(len(facts()))], 1)
+    index = torch.arange(len(f))
+    return torch.stack([torch.softmax(score(f[:, None], index, torch.full((len(f), 1), fact)), 1) for fact in range(len(facts()))], 1)
 
 
-def answers(p, truth, threshold):
-    """Answered share, right share of the answers, answers, over facts with a truth."""
+def said(p, truth, threshold):
+    """Which facts were answered, and which of the answers are right; both [n, facts], over facts with a truth."""
     confidence, answer = p[..., :2].max(-1)
-    said = (confidence >= threshold) & (truth >= 0) & (confidence > p[..., 2])
-    right = (answer == truth) & said
-    return float(said.sum() / max(1, (truth >= 0).sum())), float(right.sum() / max(1, said.sum())), int(said.sum())
+    done = (confidence >= threshold) & (truth >= 0) & (confidence > p[..., 2])
+    return done, (answer == truth) & done
+
+
+def temperature(logits, allowed):
+    """The temperature with the least log loss over known truths, on a grid."""
+    if len(logits) == 0:
+        return 1.0
+    def loss(t):
+        return float(-torch.logsumexp(F.log_softmax(logits / t, 1).masked_fill(~allowed, -1e4), 1).mean())
+    return min([0.6 + 0.05 * i for i in range(70)], key=loss)
+
+
+def guard_of(rows, vision, maps, index):
+    """Whitening of the means over pictures, and their centres by kind of picture, to measure distance from."""
+    known = [i for i in index if rows[i]['copy'] in ('shown', 'turned') and rows[i]['modality'] in GREY + ('us',)
+             and not rows[i]['group'].startswith('ultrasound:')]
+    f = features(vision, maps, np.array(known))[:, :Vision.MEANS]
+    kinds = [tuple(str(rows[i].get(k, '')) for k in ('modality', 'region', 'plane', 'kind', 'upright', 'grey')) for i in known]
+    names = sorted(set(kinds))
+    number = torch.tensor([names.index(k) for k in kinds])
+    means = torch.stack([f[number == i].mean(0) for i in range(len(names))])
+    spread = f - means[number]
+    values, vectors = torch.linalg.eigh(spread.T @ spread / len(f))
+    values, vectors = values[-64:], vectors[:, -64:]
+    whiten = vectors / (values + 0.1 * values.mean()).sqrt()
+    return {'centre': f.mean(0), 'whiten': whiten, 'means': (means - f.mean(0)) @ whiten}
+
+
+def distance(guard, f):
+    z = (f[:, :Vision.MEANS] - guard['centre']) @ guard['whiten']
+    return ((z[:, None] - guard['means'][None]) ** 2).mean(2).amin(1).sqrt()
+
+
+def guard_limits(distances):
+    """Where 'unlike the known' begins: at the 98th percentile of held-out pictures, softly from the 90th."""
+    limit = float(distances.quantile(0.98)) * 1.1
+    return {'limit': limit, 'slope': 4 / (limit - float(distances.quantile(0.9)))}
+
+
+class Pool:
+    """All measured copies with what the network of their fold, which never saw them, makes of them."""
+    def __init__(self, rows, maps, fold, held):
+        self.index = np.array([i for i, r in enumerate(rows) if subject(r) or (r['modality'] == 'other' and r['copy'] == 'shown')])
+        self.rows, self.fold = [rows[i] for i in self.index], fold[self.index]
+        self.nets, self.guards = held, []
+        self.features = torch.zeros(len(self.index), Vision.FEATURES)
+        self.logits = torch.zeros(len(self.index), sum(map(len, HEADS.values())))
+        self.distance = torch.zeros(len(self.index))
+        for k, (vision, heads) in enumerate(held):
+            own = self.fold == k
+            f = features(vision, maps, self.index[own])
+            self.guards.append(guard_of(rows, vision, maps, np.flatnonzero(fold != k)))
+            self.features[own] = f
+            with torch.no_grad():
+                self.logits[own] = torch.cat(list(heads(f[:, None]).values()), 1)
+            self.distance[own] = distance(self.guards[k], f)
+        self.allowed = torch.from_numpy(np.stack([r['truth'] for r in self.rows]))
+        self.subject = np.array([subject(r) or 'strangers' for r in self.rows])
+        self.group = np.array([r['group'] for r in self.rows])
+        self.truth = torch.from_numpy(np.stack([fact_truth(r['truth']) for r in self.rows]))
+        self.asked = np.array([[counts(h, r) for h in HEADS] for r in self.rows])
+
+    def columns(self, head):
+        return next(slice(a, b) for h, a, b in split() if h == head)
+
+    def known(self, head):
+        """Copies that count for a head and whose truth is known."""
+        own = self.allowed[:, self.columns(head)]
+        return self.asked[:, list(HEADS).index(head)] & ~own.all(1).numpy()
+
+    def ask(self, settings, own):
+        """Probabilities of every fact about some copies under the networks of their folds."""
+        p = torch.zeros(int(own.sum()), len(facts()), 3)
+        for k, (_, heads) in enumerate(self.nets):
+            part = own & (self.fold == k)
+            if part.any():
+                score = Score(heads, settings['temperatures'], dict(self.guards[k], **settings['limits']), settings['bars']).eval()
+                p[torch.from_numpy(part[own])] = verdicts(score, self.features[torch.from_numpy(part)])
+        return p
+
+    def settings(self, use):
+        """Temperatures, guard, bars and threshold from the copies in use."""
+        out = {'temperatures': {}, 'bars': {}}
+        for head in HEADS:
+            own = torch.from_numpy(self.known(head) & use)
+            out['temperatures'][head] = temperature(self.logits[own][:, self.columns(head)], self.allowed[own][:, self.columns(head)])
+        real = np.isin(self.subject, SUBJECTS[:2]) & use
+        out['limits'] = guard_limits(self.distance[torch.from_numpy(real)])
+        p = self.ask(out, use)
+        truth = self.truth[torch.from_numpy(use)]
+        for head in HEADS:
+            own = [i for i, fact in enumerate(facts()) if head_of(fact) == head]
+            rows = torch.from_numpy((self.known(head) | (head == 'quality'))[use])
+            out['bars'][head] = bar(p[rows][:, own], truth[rows][:, own])
+        p = self.ask(out, use)
+        rows = torch.from_numpy(np.isin(self.subject[use], SUBJECTS))
+        out['threshold'] = next((t for t in [0.7 + 0.01 * i for i in range(30)] if right_share(p[rows], truth[rows], t) >= PRECISION), 0.99)
+        return out
+
+
+def right_share(p, truth, threshold):
+    done, right = said(p, truth, threshold)
+    return float(right.sum() / max(1, int(done.sum())))
+
+
+def bar(p, truth):
+    """The lowest probability above which answers are right often enough."""
+    for t in [0.5 + 0.01 * i for i in range(50)]:
+        done, right = said(p, truth, t)
+        if int(done.sum()) >= FEWEST and float(right.sum() / done.sum()) >= HEAD_PRECISION:
+            return t
+    return NEVER
+
+
+def interval(top, bottom, groups, rng):
+    """95 % interval of sum(top)/sum(bottom), drawn by picture."""
+    names, number = np.unique(groups, return_inverse=True)
+    top, bottom = np.bincount(number, top, len(names)), np.bincount(number, bottom, len(names))
+    draws = rng.integers(0, len(names), (SAMPLES, len(names)))
+    shares = top[draws].sum(1) / np.maximum(1, bottom[draws].sum(1))
+    return [float(v) for v in np.percentile(shares, (2.5, 97.5))]
+
+
+def share(top, bottom, groups, rng):
+    """A share with its interval, or None without cases."""
+    top, bottom = np.asarray(top, float), np.asarray(bottom, float)
+    return {'share': top.sum() / bottom.sum(), 'between': interval(top, bottom, groups, rng), 'n': int(bottom.sum())} if bottom.sum() else None
+
+
+def head_table(pool, rng):
+    """Accuracy by head of held-out pictures, with both shuffles and the most frequent class."""
+    out = []
+    for head in HEADS:
+        own = np.flatnonzero(pool.known(head))
+        if len(own) == 0:
+            continue
+        guess, may = pool.logits[own][:, pool.columns(head)].argmax(1), pool.allowed[own][:, pool.columns(head)]
+        regions = np.array([pool.rows[i]['region'] for i in own])
+        across, within = rng.permutation(len(own)), np.arange(len(own))
+        for region in set(regions):
+            part = np.flatnonzero(regions == region)
+            within[part] = rng.permutation(part)
+        hit = lambda order: may[torch.arange(len(own)), guess[torch.from_numpy(np.asarray(order))]].numpy()
+        out.append({'head': head, 'right': share(hit(np.arange(len(own))), np.ones(len(own)), pool.group[own], rng),
+                    'within': float(hit(within).mean()), 'across': float(hit(across).mean()), 'text_only': float(may.float().mean(0).max())})
+    return out
 
 
 def calibration_error(p, truth, bins=10):
-    """Expected calibration error of the answers given, over facts with a truth."""
+    """Expected calibration error of the answers, over facts with a truth."""
     confidence, answer = p[..., :2].max(-1)
     known = (truth >= 0) & (confidence > p[..., 2])
     confidence, right = confidence[known], (answer == truth)[known].float()
@@ -133,141 +242,112 @@ def calibration_error(p, truth, bins=10):
                      for b in range(bins) if (place == b).any()))
 
 
-def shuffles(regions, rng):
-    """Index of each picture's stand-in: any other picture, and one of the same region."""
-    across = rng.permutation(len(regions))
-    within = np.arange(len(regions))
-    for region in set(regions):
-        own = np.array([i for i, r in enumerate(regions) if r == region])
-        within[own] = rng.permutation(own)
-    return torch.from_numpy(across), torch.from_numpy(within)
-
-
-def subject(row):
-    """What a picture can be asked about: 'real', 'turned', 'phantom', or None."""
-    if row['modality'] == 'phantom':
-        return 'phantom'
-    if row.get('made') or row['modality'] == 'other':
-        return None
-    return 'turned' if row.get('turned') else 'real'
-
-
-def eligible(head, row):
-    """Whether a held-out picture counts for a head: no figure profits from what is not asked."""
-    kind = subject(row)
-    if head in PLANTED:
-        return kind == 'phantom'
-    if head in FLIPS:
-        return kind in ('real', 'turned') and row['modality'] != 'us'
-    if head == 'view':
-        return kind == 'real' and row['modality'] == 'xr'
-    if head == 'sequence':
-        return kind == 'real' and row['modality'] == 'mr'
-    return kind == 'real'
-
-
-def head_table(logits, truth, rows, rng):
-    """Accuracy by head of held-out pictures, with both shuffles and the most frequent class."""
+def subject_table(pool, done, right, p, rng):
+    """By kind of picture: how much was answered, how often rightly, and the yes alone."""
     out = []
-    for i, head in enumerate(HEADS):
-        own = [j for j, r in enumerate(rows) if truth[j, i] >= 0]
-        across, within = shuffles([rows[j]['region'] for j in own], rng)
-        guess, real = logits[head][own].argmax(1), truth[own, i]
-        right = lambda order: float((guess[order] == real).float().mean())
-        out.append({'head': head, 'n': len(real), 'right': right(torch.arange(len(own))), 'within': right(within),
-                    'across': right(across), 'text_only': float(real.bincount().max() / len(real))})
+    for name in SUBJECTS:
+        own = pool.subject == name
+        t = pool.truth[torch.from_numpy(own)]
+        d, r = done[torch.from_numpy(own)], right[torch.from_numpy(own)]
+        yes = d & (p[torch.from_numpy(own)][..., 1] > p[torch.from_numpy(own)][..., 0])
+        total = lambda m: m.sum(1).numpy()
+        out.append({'subject': name, 'pictures': int(own.sum()), 'answered': share(total(d), total(t >= 0), pool.group[own], rng),
+                    'true_answered': share(total(d & (t == 1)), total(t == 1), pool.group[own], rng),
+                    'right': share(total(r), total(d), pool.group[own], rng), 'yes': share(total(yes & r), total(yes), pool.group[own], rng),
+                    'no': share(total(d & ~yes & r), total(d & ~yes), pool.group[own], rng)})
     return out
 
 
-def held_out(held, seed):
-    """Everything the fold networks say about pictures they never saw, pooled."""
-    rng = np.random.default_rng(seed + 7)
-    pool = {'rows': [], 'parts': [], 'd': [], 'logits': {h: [] for h in HEADS}}
-    for vision, heads, rows, trained in held:
-        rows = [as_shown(r) for r in rows]
-        rows += [turned(r, rng) for r in rows if r['modality'] in ('xr', 'ct', 'mr')]
-        rows += synthetic(rng, 'phantom', 150) + synthetic(rng, 'stranger', 100)
-        f, logits = judge(vision, heads, rows)
-        guard = guard_of(vision, trained, seed)
-        pool['rows'] += rows
-        pool['parts'].append((heads, guard, f))
-        pool['d'].append(distance(guard, f))
-        for head in HEADS:
-            pool['logits'][head].append(logits[head])
-    pool['logits'] = {h: torch.cat(v) for h, v in pool['logits'].items()}
-    pool['d'] = torch.cat(pool['d'])
-    pool['targets'] = torch.tensor([[t if eligible(h, r) else -1 for h, t in zip(HEADS, targets(r))] for r in pool['rows']])
-    return pool
+def fact_table(pool, done, right):
+    real = torch.from_numpy(np.isin(pool.subject, SUBJECTS[:4]))
+    out = []
+    for i, name in enumerate(facts()):
+        rows = real if head_of(name) not in FINDINGS else torch.from_numpy(np.isin(pool.subject, SUBJECTS[4:]))
+        known = (pool.truth[:, i] >= 0) & rows
+        if i and known.any():
+            d, r = int((done[:, i] & known).sum()), int((right[:, i] & known).sum())
+            out.append({'fact': name, 'n': int(known.sum()), 'true': int((pool.truth[:, i] == 1)[known].sum()),
+                        'answered': d / int(known.sum()), 'right': r / d if d else None})
+    return out
 
 
-def choose_bars(p, truth):
-    """By head, the lowest probability above which its answers are right often enough."""
-    bars = {}
-    for head in HEADS:
-        own = [i for i, fact in enumerate(facts()) if head_of(fact) == head]
-        good = [t for t in [0.5 + 0.01 * i for i in range(50)]
-                if (a := answers(p[:, own], truth[:, own], t))[1] >= HEAD_PRECISION and a[2] >= FEWEST]
-        bars[head] = good[0] if good else NEVER
-    return bars
+def finding_table(pool, done, right, p, rng):
+    """Presence, side and zone of what was planted, on real pictures and on phantoms, as answers and as the likeliest class."""
+    out = []
+    for name, classes in FINDINGS.items():
+        own = pool.columns(name)
+        for subject_name in SUBJECTS[4:]:
+            rows = np.flatnonzero((pool.subject == subject_name) & pool.known(name))
+            rows = [i for i in rows if not pool.allowed[i, own][0]]  # 'other' is not the truth
+            if not rows:
+                continue
+            guess, may = pool.logits[rows][:, own].argmax(1), pool.allowed[rows][:, own]
+            there = ~may[:, 1].numpy()
+            hit = may[torch.arange(len(rows)), guess].numpy()
+            seen = (guess > 1).numpy()
+            fact = list(facts()).index(name)
+            answered, correct = done[rows][:, fact].numpy(), right[rows][:, fact].numpy()
+            out.append({'finding': name, 'on': subject_name, 'n': len(rows), 'there': int(there.sum()),
+                        'found': share(seen & there, there, pool.group[rows], rng),
+                        'place': share(hit & seen & there, seen & there, pool.group[rows], rng) if len(classes) > 1 else None,
+                        'cleared': share(~seen & ~there, ~there, pool.group[rows], rng),
+                        'answered': float(answered.mean()), 'right': share(correct, answered, pool.group[rows], rng)})
+    return out
 
 
-def choose_threshold(p, truth):
-    """The lowest threshold at which all answers are right often enough."""
-    return next((t for t in [0.7 + 0.01 * i for i in range(30)] if answers(p, truth, t)[1] >= PRECISION), 0.99)
-
-
-def study(held, final, trained, tests, seed):
-    """The figures of the card, and what the shipped score graph needs: temperatures, guard, threshold."""
-    pool = held_out(held, seed)
-    temperatures = {h: temperature(pool['logits'][h], pool['targets'][:, i]) for i, h in enumerate(HEADS)}
-    limits = guard_limits(pool['d'][[i for i, r in enumerate(pool['rows']) if subject(r) and 'dicom' not in r['group']]])
-    ask = lambda bars: torch.cat([verdicts(Score(heads, temperatures, dict(guard, **limits), bars), f)
-                                  for heads, guard, f in pool['parts']])
-    truth = torch.stack([fact_truth(t) for t in pool['targets'].tolist()])
-    bars = choose_bars(ask({}), truth)
-    p = ask(bars)
-    threshold = choose_threshold(p, truth)
+def study(rows, maps, fold, held, final, args):
+    """The figures of the card, and what the shipped score graph needs: temperatures, guard, bars, threshold."""
+    rng = np.random.default_rng(args.seed)
+    pool = Pool(rows, maps, fold, held)
+    p = torch.zeros(len(pool.rows), len(facts()), 3)
+    done = right = None
+    done, right = torch.zeros(p.shape[:2], dtype=torch.bool), torch.zeros(p.shape[:2], dtype=torch.bool)
+    for k in range(len(held)):
+        own = pool.fold == k
+        chosen = pool.settings(~own)
+        part = torch.from_numpy(own)
+        p[part] = pool.ask(chosen, own)
+        done[part], right[part] = said(p[part], pool.truth[part], chosen['threshold'])
+    shipped = pool.settings(np.ones(len(pool.rows), bool))
     vision, heads = final
-    score = Score(heads, temperatures, dict(guard_of(vision, trained, seed), **limits), bars).eval()
-    of = lambda kind: [i for i, r in enumerate(pool['rows']) if subject(r) == kind]
-    strangers = p[[i for i, r in enumerate(pool['rows']) if r.get('made') and r['modality'] == 'other']]
+    guard = dict(guard_of(rows, vision, maps, np.arange(len(rows))), **shipped['limits'])
+    real = torch.from_numpy(np.isin(pool.subject, SUBJECTS[:2]))
+    strangers = torch.from_numpy(pool.subject == 'strangers')
     modalities = [i for i, name in enumerate(facts()) if name in ('ct', 'mr', 'us', 'xr')]
+    threshold = shipped['threshold']
+    planted = [i for i, name in enumerate(facts()) if head_of(name) in FINDINGS]
+    chest = np.array([s in SUBJECTS[:2] and r['modality'] == 'xr' and r['region'] == 'chest' for s, r in zip(pool.subject, pool.rows)])
     return {
-        'score': score, 'temperatures': temperatures, 'threshold': threshold, 'limits': limits, 'bars': bars,
-        'heads': head_table(pool['logits'], pool['targets'], pool['rows'], np.random.default_rng(seed)),
-        'facts': by_fact(p, truth, threshold),
-        'kinds': [(kind, len(of(kind))) + answers(p[of(kind)], truth[of(kind)], threshold) for kind in ('real', 'turned', 'phantom')],
-        'curve': [(t,) + answers(p, truth, t) for t in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)],
-        'ece': calibration_error(p, truth),
-        'strangers': (len(strangers), float((strangers[:, modalities, 1] >= threshold).any(1).float().mean())),
-        'tests': test_table(vision, heads, score, tests, threshold),
+        'score': Score(heads, shipped['temperatures'], guard, shipped['bars']).eval(), 'pool': pool, 'done': done, 'right': right, 'p': p,
+        **{k: shipped[k] for k in ('temperatures', 'threshold', 'limits', 'bars')},
+        'heads': head_table(pool, rng), 'subjects': subject_table(pool, done, right, p, rng), 'facts': fact_table(pool, done, right),
+        'findings': finding_table(pool, done, right, p, rng),
+        'curve': [(t,) + curve_point(p[real], pool.truth[real], t) for t in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)],
+        'ece': calibration_error(p[real], pool.truth[real]),
+        'strangers': {kind: stranger_share(pool, p, strangers, modalities, threshold, kind) for kind in ('photographs and drawings', 'made up')},
+        'claimed': (int(chest.sum()), int((p[torch.from_numpy(chest)][:, planted, 1] >= threshold).any(1).sum())),
+        'objects': object_table(pool, p, done, right),
     }
 
 
-def by_fact(p, truth, threshold):
-    out = []
-    for i, name in enumerate(facts()):
-        known = truth[:, i] >= 0
-        if i and known.any():
-            share, right, count = answers(p[:, i:i + 1], truth[:, i:i + 1], threshold)
-            out.append({'fact': name, 'n': int(known.sum()), 'true': int((truth[:, i] == 1).sum()),
-                        'answered': share, 'right': right if count else None})
-    return out
+def curve_point(p, truth, threshold):
+    done, right = said(p, truth, threshold)
+    return float(done.sum() / (truth >= 0).sum()), float(right.sum() / max(1, int(done.sum()))), int(done.sum())
 
 
-def test_table(vision, heads, score, tests, threshold):
-    """Each object that was in no training set, under the shipped network."""
-    rows = [as_shown(r) for r in tests]
-    f, logits = judge(vision, heads, rows)
-    p = verdicts(score, f)
+def stranger_share(pool, p, strangers, modalities, threshold, kind):
+    own = strangers & torch.tensor([bool(r.get('made')) == (kind == 'made up') for r in pool.rows])
+    return int(own.sum()), float((p[own][:, modalities, 1] >= threshold).any(1).float().mean())
+
+
+def object_table(pool, p, done, right):
+    """Each DICOM object, judged by a network that did not see it."""
     out = []
-    for i, row in enumerate(rows):
-        truth = fact_truth(targets(row))[None]
-        share, right, count = answers(p[i:i + 1], truth, threshold)
-        guess = [HEADS[h][int(logits[h][i].argmax())] for h in ('modality', 'region', 'plane', 'view')]
-        wrong = [name for k, name in enumerate(facts()) if truth[0, k] >= 0 and p[i, k, :2].max() >= threshold
-                 and int(p[i, k, :2].argmax()) != int(truth[0, k])]
-        out.append({'file': row['file'], 'truth': '/'.join(kind_of(row)[:3]), 'guess': '/'.join(guess),
-                    'guard': float(score.distance(f[i:i + 1])[0]), 'answered': share, 'right': right if count else None,
-                    'wrong': wrong})
+    for i in np.flatnonzero(pool.subject == 'DICOM objects'):
+        row = pool.rows[i]
+        guess = [HEADS[h][int(pool.logits[i, pool.columns(h)].argmax())] for h in ('modality', 'region', 'plane')]
+        asked = pool.truth[i] >= 0
+        wrong = [name for k, name in enumerate(facts()) if done[i, k] and not right[i, k]]
+        out.append({'file': row['file'], 'truth': '/'.join(row[k] for k in ('modality', 'region', 'plane')), 'guess': '/'.join(guess),
+                    'distance': float(pool.distance[i]), 'answered': float(done[i].sum() / max(1, int(asked.sum()))), 'wrong': wrong})
     return out

@@ -3,34 +3,46 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
+PLACES = [s + '_' + z for s in ('left', 'right') for z in ('upper', 'middle', 'lower')]
+SIDES = ['left', 'right']
+
+# Findings are judged where they were planted: on this project's phantoms, and in real pictures by the trainer. 'other': the
+# picture is neither; every real picture as it came is that.
+FINDINGS = {
+    'opacity': PLACES, 'nodule': PLACES, 'effusion': SIDES, 'pneumothorax': SIDES, 'pacemaker': SIDES, 'liver_cyst': ['there'],
+    'renal_cyst': SIDES, 'renal_stone': SIDES, 'gallstone': ['there'], 'polyp': ['there'], 'ulcer': ['there'], 'tumour_nest': ['there'],
+}
+
 HEADS = {
-    'modality': ['xr', 'ct', 'mr', 'us', 'phantom', 'other'],
+    'modality': ['xr', 'ct', 'mr', 'us', 'other'],
+    'kind': ['real', 'phantom'],
     'region': ['chest', 'abdomen', 'head', 'other'],
-    'plane': ['axial', 'coronal', 'sagittal', 'frontal', 'other'],
+    'plane': ['axial', 'coronal', 'sagittal', 'frontal', 'lateral', 'other'],
     'view': ['pa', 'ap', 'none'],
     'sequence': ['t1', 't2', 'flair', 'dwi', 'none'],
     'mirror': ['plain', 'mirrored'],
     'upright': ['upright', 'upside_down'],
     'grey': ['normal', 'inverted'],
-    'lesion': ['clear', 'lesion', 'none'],
-    'side': ['left', 'right', 'none'],
-    'height': ['upper', 'middle', 'lower', 'none'],
+    'quality': ['good', 'blurred', 'noisy'],
+    **{name: ['other', 'none'] + places for name, places in FINDINGS.items()},
 }
 
-# fact: (classes that make it true, classes that make it false); every other class leaves it open.
 MODALITY = {'xr', 'ct', 'mr', 'us'}
 REGION = {'chest', 'abdomen', 'head'}
+WHERE = ('left', 'right', 'upper', 'middle', 'lower')  # words that only a finding gives a meaning
 
 
 def facts():
+    """Fact: (classes that make it true, classes that make it false); every other class leaves it open. The order is that of
+    terms.yaml and of the ids."""
     table = {'': ([], [])}
     def add(name, head, yes, no):
         table[name] = ([(head, c) for c in yes], [(head, c) for c in no])
     for m in sorted(MODALITY):
-        add(m, 'modality', [m], sorted(MODALITY - {m}) + ([] if m == 'xr' else ['phantom']))
+        add(m, 'modality', [m], sorted(MODALITY - {m}))
     add('nuclear', 'modality', [], sorted(MODALITY))
     add('mammogram', 'modality', [], ['ct', 'mr', 'us'])
-    add('phantom', 'modality', ['phantom'], sorted(MODALITY))
+    add('phantom', 'kind', ['phantom'], ['real'])
     for r in sorted(REGION):
         add(r, 'region', [r], sorted(REGION - {r}))
     add('pelvis', 'region', [], ['chest', 'head'])
@@ -38,11 +50,11 @@ def facts():
     add('upper_spine', 'region', [], ['abdomen', 'head'])
     add('lower_spine', 'region', [], ['chest', 'head'])
     add('limb', 'region', [], ['abdomen', 'chest', 'head'])
-    add('axial', 'plane', ['axial'], ['coronal', 'sagittal', 'frontal'])
-    add('coronal', 'plane', ['coronal'], ['axial', 'sagittal'])
+    add('axial', 'plane', ['axial'], ['coronal', 'sagittal', 'frontal', 'lateral'])
+    add('coronal', 'plane', ['coronal'], ['axial', 'sagittal', 'lateral'])
     add('sagittal', 'plane', ['sagittal'], ['axial', 'coronal', 'frontal'])
-    add('frontal', 'plane', ['frontal'], ['axial', 'sagittal'])
-    add('lateral', 'plane', [], ['axial', 'coronal', 'frontal'])
+    add('frontal', 'plane', ['frontal'], ['axial', 'sagittal', 'lateral'])
+    add('lateral', 'plane', ['lateral'], ['axial', 'coronal', 'frontal'])
     add('pa', 'view', ['pa'], ['ap', 'none'])
     add('ap', 'view', ['ap'], ['pa', 'none'])
     add('t1', 'sequence', ['t1'], ['t2', 'flair', 'dwi', 'none'])
@@ -52,61 +64,70 @@ def facts():
     add('mirrored', 'mirror', ['mirrored'], ['plain'])
     add('upside_down', 'upright', ['upside_down'], ['upright'])
     add('inverted', 'grey', ['inverted'], ['normal'])
-    add('lesion', 'lesion', ['lesion'], ['clear'])
-    add('clear', 'lesion', ['clear'], ['lesion'])
-    for s, t in (('left', 'right'), ('right', 'left')):
-        add('lesion_' + s, 'side', [s], [t])
-    for h in ('upper', 'middle', 'lower'):
-        add('lesion_' + h, 'height', [h], sorted({'upper', 'middle', 'lower'} - {h}))
+    add('blurred', 'quality', ['blurred'], ['good'])
+    add('noisy', 'quality', ['noisy'], ['good'])
+    for name, places in FINDINGS.items():
+        add(name, name, places, ['none'])
+        for word in [w for w in WHERE if any(w in p.split('_') for p in places)] + (places if places == PLACES else []):
+            here = [p for p in places if set(word.split('_')) <= set(p.split('_'))]
+            add(name + '_' + word, name, here, ['none'] + [p for p in places if p not in here])
+    for word in WHERE:
+        table[word] = ([], [])
     return table
 
 
-class Block(nn.Module):
-    """Residual block that halves the grid."""
-    def __init__(self, inner, outer):
-        super().__init__()
-        self.a = nn.Conv2d(inner, outer, 3, 2, 1, bias=False)
-        self.na = nn.BatchNorm2d(outer)
-        self.b = nn.Conv2d(outer, outer, 3, 1, 1, bias=False)
-        self.nb = nn.BatchNorm2d(outer)
-        self.skip = nn.Conv2d(inner, outer, 1, 2, bias=False)
-
-    def forward(self, x):
-        y = F.relu(self.na(self.a(x)))
-        return F.relu(self.nb(self.b(y)) + self.skip(x))
-
-
 class Vision(nn.Module):
-    """pixel_values [B, 3, 128, 128] → image_tokens [B, 1, FEATURES]."""
-    FEATURES = 216
+    """Maps of the backbone at strides 8, 16 and 32 → image_tokens [B, 1, FEATURES]: means over the picture, then what is where."""
+    MEANS = 40 + 112 + 112 + 320
+    FEATURES = MEANS + 160
 
     def __init__(self, size):
         super().__init__()
-        ramp = torch.linspace(-1, 1, size)
-        self.register_buffer('place', torch.stack(torch.meshgrid(ramp, ramp, indexing='ij'))[None])
-        self.stem = nn.Conv2d(5, 20, 3, 2, 1, bias=False)
-        self.norm = nn.BatchNorm2d(20)
-        self.stages = nn.Sequential(Block(20, 40), Block(40, 80), Block(80, 120))
-        self.squeeze = nn.Conv2d(120, 12, 1)
-        self.where = nn.Linear(12 * (size // 16) ** 2, 96)
+        self.fine = nn.Conv2d(40, 16, 1)
+        self.down = nn.Conv2d(16, 24, 3, 2, 1)
+        self.middle = nn.Conv2d(112, 24, 1)
+        self.join = nn.Conv2d(48, 32, 3, 1, 1)
+        self.shrink = nn.Conv2d(32, 32, 3, 2, 1)
+        self.coarse = nn.Conv2d(320, 24, 1)
+        self.where = nn.Linear(56 * (size // 32) ** 2, 128)
+        self.register_buffer('centre', torch.zeros(self.MEANS))
+        self.register_buffer('spread', torch.ones(self.MEANS))
 
-    def forward(self, x):
-        x = torch.cat([x, self.place.expand(x.shape[0], -1, -1, -1)], 1)
-        x = self.stages(F.relu(self.norm(self.stem(x))))
-        grid = F.relu(self.squeeze(x)).flatten(1)
-        return torch.cat([x.mean((2, 3)), F.relu(self.where(grid))], 1)[:, None]
+    def means(self, maps):
+        fine, middle, coarse = maps
+        raw = torch.cat([fine.mean((2, 3)), middle.mean((2, 3)), middle.amax((2, 3)), coarse.mean((2, 3))], 1)
+        return ((raw - self.centre) / self.spread).clamp(-5, 5)
+
+    def forward(self, maps):
+        fine, middle, coarse = maps
+        grid = torch.cat([F.relu(self.down(F.relu(self.fine(fine)))), F.relu(self.middle(middle))], 1)
+        grid = F.relu(self.join(grid))
+        place = torch.cat([F.relu(self.shrink(grid)), F.relu(self.coarse(coarse))], 1).flatten(1)
+        return torch.cat([self.means(maps), F.relu(self.where(place)), grid.amax((2, 3))], 1)[:, None]
+
+
+class Sight(nn.Module):
+    """pixel_values [B, 3, SIZE, SIZE] → image_tokens: what the pack ships as its vision graph."""
+    def __init__(self, backbone, vision):
+        super().__init__()
+        self.backbone, self.vision = backbone, vision
+
+    def forward(self, pixel_values):
+        return self.vision(self.backbone(pixel_values))
 
 
 class Heads(nn.Module):
     """image_tokens [B, 1, FEATURES] → {head: logits}."""
     def __init__(self):
         super().__init__()
-        self.out = nn.Linear(Vision.FEATURES, sum(map(len, HEADS.values())))
         self.drop = nn.Dropout(0.3)
+        self.hidden = nn.Linear(Vision.FEATURES, 160)
+        self.out = nn.Linear(Vision.FEATURES + 160, sum(map(len, HEADS.values())))
 
     def forward(self, tokens):
-        parts = self.out(self.drop(tokens[:, 0])).split([len(c) for c in HEADS.values()], 1)
-        return dict(zip(HEADS, parts))
+        x = self.drop(tokens[:, 0])
+        x = torch.cat([x, self.drop(F.relu(self.hidden(x)))], 1)
+        return dict(zip(HEADS, self.out(x).split([len(c) for c in HEADS.values()], 1)))
 
 
 class Score(nn.Module):
@@ -129,7 +150,7 @@ class Score(nn.Module):
         self.register_buffer('bars', torch.tensor([bars.get(head_of(fact), 0.0) for fact in facts()]))
 
     def distance(self, features):
-        z = (features - self.centre) @ self.whiten
+        z = (features[:, :Vision.MEANS] - self.centre) @ self.whiten
         return ((z[:, None] - self.means[None]) ** 2).mean(2).amin(1).sqrt()
 
     def forward(self, image_tokens, image_index, input_ids):
@@ -145,7 +166,7 @@ class Score(nn.Module):
 
 
 def head_of(fact):
-    """The head that a fact is about; the padding is about none."""
+    """The head that a fact is about; the padding and a bare place are about none."""
     true, false = facts()[fact]
     return (true + false)[0][0] if true or false else ''
 

@@ -1,7 +1,52 @@
-"""Synthetic pictures with known truth: chest-like phantoms with a planted lesion,
-ultrasound-like sectors, and pictures that are no radiology at all."""
+"""Pictures that are made: the phantoms of `concord phantom` with their truth, speckled sectors, and pictures that are no
+radiology at all."""
+import glob
+import json
+import os
+import subprocess
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+
+from network import FINDINGS
+from pictures import rendered, stored
+
+# What each kind of phantom shows, and which findings its reports speak of.
+KINDS = {
+    'chest': (('xr', 'chest', 'frontal'), ('opacity', 'nodule', 'effusion', 'pneumothorax', 'pacemaker')),
+    'ct-chest': (('ct', 'chest', 'axial'), ('nodule', 'effusion')),
+    'ct-abdomen': (('ct', 'abdomen', 'axial'), ('liver_cyst', 'renal_cyst', 'renal_stone')),
+    'ultrasound': (('us', '?', '?'), ('liver_cyst', 'gallstone')),
+    'endoscopy': (('other', 'other', 'other'), ('polyp', 'ulcer')),
+    'pathology': (('other', 'other', 'other'), ('tumour_nest',)),
+}
+MIDDLE = 2  # the slice of a CT phantom that its reports' denials are checked on
+
+
+def phantoms(concord, folder, count, seed):
+    """Rows of studies that `concord phantom` makes: a slice each, and each slice that holds a finding."""
+    out = os.path.join(folder, 'phantoms-%d-%d' % (count, seed))
+    if not os.path.exists(out):
+        subprocess.run([concord, 'phantom', '--out', out, '-n', str(count), '--seed', str(seed)], check=True, stdout=subprocess.PIPE)
+    for path in sorted(glob.glob(out + '/*/truth.json')):
+        truth = json.load(open(path))
+        found = truth['findings'] or []
+        slices = sorted(glob.glob(os.path.dirname(path) + '/*.dcm'))
+        for number in sorted({min(MIDDLE, len(slices) - 1)} | {f['object'] for f in found}):
+            yield phantom_row(truth, found, number, rendered(concord, slices[number], folder))
+
+
+def phantom_row(truth, found, number, picture):
+    (modality, region, plane), vocabulary = KINDS[truth['kind']]
+    row = dict(modality=modality, region=region, plane=plane, view='?', sequence='?' if modality == 'mr' else 'none', kind='phantom',
+               group='phantom:%d' % truth['number'], made=True, picture=stored(picture), mirror='?', quality='?')
+    for name in vocabulary:
+        row[name] = 'none'
+    for f in found:
+        name = f['name'].replace(' ', '_')
+        here = [p for p in FINDINGS[name] if all(f.get(k) in (None, '') or f[k] in p.split('_') for k in ('side', 'zone'))]
+        row[name] = here if f['object'] == number else '?'
+    return row
 
 
 def grid(height, width):
@@ -15,39 +60,9 @@ def smooth_field(rng, height, width, cells):
     return np.asarray(field, np.float32) / 255
 
 
-def phantom(rng):
-    """Chest-like picture → (picture, lesion, side, height): lesion 'clear' or 'lesion',
-    side as radiology names it ('right' is the left of the picture), height in thirds."""
-    width, height = int(rng.integers(150, 220)), int(rng.integers(150, 220))
-    x, y = grid(height, width)
-    cx, cy = 0.5 + rng.normal(0, 0.015), 0.5 + rng.normal(0, 0.015)
-    image = 0.08 + 0.55 * (((x - cx) / 0.48) ** 2 + ((y - cy) / 0.55) ** 2 < 1)
-    gap, rx, ry = rng.uniform(0.19, 0.23), rng.uniform(0.13, 0.16), rng.uniform(0.30, 0.36)
-    lungs = {}
-    for side, sign in (('right', -1), ('left', 1)):
-        mask = ((x - cx - sign * gap) / rx) ** 2 + ((y - cy) / ry) ** 2 < 1
-        lungs[side] = (cx + sign * gap, mask)
-        image = np.where(mask, 0.2 + 0.1 * y, image)
-    image = image + 0.05 * (np.sin((y + 0.25 * (x - cx) ** 2) * rng.uniform(38, 50)) > 0.5)
-    image = image + 0.25 * (np.abs(x - cx) < 0.04)
-    lesion, side, level = 'clear', 'none', 'none'
-    if rng.random() < 0.7:
-        lesion = 'lesion'
-        side = 'right' if rng.random() < 0.5 else 'left'
-        level = ('upper', 'middle', 'lower')[int(rng.integers(3))]
-        offset = {'upper': -0.62, 'middle': 0.0, 'lower': 0.62}[level] + rng.normal(0, 0.06)
-        lx, ly = lungs[side][0] + rng.normal(0, 0.2) * rx, cy + offset * ry
-        radius = rng.uniform(0.035, 0.075)
-        distance = np.sqrt((x - lx) ** 2 + (y - ly) ** 2)
-        image = image + rng.uniform(0.18, 0.4) / (1 + np.exp((distance - radius) * 120))
-    image = image + rng.normal(0, rng.uniform(0.01, 0.05), image.shape)
-    grey = Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8))
-    return grey.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2))), lesion, side, level
-
-
 def ultrasound(rng):
     """Speckle in a sector on black, now and then with a colour box and text."""
-    width, height = int(rng.integers(160, 260)), int(rng.integers(140, 220))
+    width, height = int(rng.integers(260, 420)), int(rng.integers(220, 380))
     x, y = grid(height, width)
     speckle = rng.rayleigh(0.5, (height, width)) * smooth_field(rng, height, width, int(rng.integers(3, 9)))
     angle = np.arctan2(x - 0.5, y + 0.12)
@@ -57,7 +72,7 @@ def ultrasound(rng):
     else:
         mask = (x > 0.12) & (x < 0.9) & (y > 0.08) & (y < 0.92)
     grey = np.clip(speckle * mask * rng.uniform(0.8, 1.6), 0, 1) * 255
-    image = Image.fromarray(grey.astype(np.uint8)).filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.1))).convert('RGB')
+    image = Image.fromarray(grey.astype(np.uint8)).filter(ImageFilter.GaussianBlur(rng.uniform(0.6, 1.6))).convert('RGB')
     draw = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(0, 4))):
         at = (int(rng.integers(0, width // 2)), int(rng.integers(0, height - 10)))
@@ -111,8 +126,32 @@ def discs(rng, width, height):
     return Image.fromarray((np.asarray(image) * shade).astype(np.uint8))
 
 
+def page(rng, width, height):
+    """Lines of words on paper, as a scanned report has."""
+    paper = int(rng.integers(170, 256))
+    image = Image.new('L', (width, height), paper)
+    draw = ImageDraw.Draw(image)
+    words = 'findings the of patient report date no seen left chest signed normal page'.split()
+    for y in range(8, height - 12, int(rng.integers(11, 18))):
+        line = ' '.join(words[int(rng.integers(len(words)))] for _ in range(int(rng.integers(1, width // 30))))
+        draw.text((8, y), line, fill=int(rng.integers(0, 90)))
+    image = image.rotate(rng.normal(0, 2), fillcolor=paper)
+    return Image.fromarray(255 - np.asarray(image)) if rng.random() < 0.15 else image
+
+
 def stranger(rng):
     """A picture that the pack must not judge."""
-    width, height = int(rng.integers(120, 260)), int(rng.integers(120, 260))
-    makers = (blobs, drawing, noise, ramp, discs)
+    width, height = int(rng.integers(160, 360)), int(rng.integers(160, 360))
+    makers = (blobs, drawing, noise, ramp, discs, page)
     return makers[int(rng.integers(len(makers)))](rng, width, height)
+
+
+def made(maker, count, seed):
+    """Rows of made pictures: 'ultrasound' or 'stranger'."""
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        row = dict(view='none', sequence='none', made=True, group='%s:%d' % (maker, number), kind='?', upright='?', mirror='?', grey='?', quality='?')
+        if maker == 'ultrasound':
+            yield dict(row, modality='us', region='?', plane='?', picture=ultrasound(rng))
+        else:
+            yield dict(row, modality='other', region='other', plane='other', picture=stranger(rng))

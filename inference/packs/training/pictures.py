@@ -5,18 +5,19 @@ inference/picture.go follows; change both together, the goldens of the pack
 compare them.
 """
 import csv
-import gzip
 import os
-import struct
-import warnings
+import subprocess
 
 import numpy as np
 from PIL import Image
 
-SIZE = 128
+import volumes
+
+SIZE = 224
 CROP_LEVEL, CROP_SHARE = 16, 0.02      # a border line holds fewer than 2 % pixels above 16
 WINDOW_LOW, WINDOW_HIGH = 0.5, 99.5    # percentiles of the cropped picture's luminance
-MEAN, STD = 0.5, 0.25
+MEAN, STD = 0.5, 0.5                   # as the backbone was trained
+STORED = 640                           # longer side of a picture that is kept in memory
 
 
 def crop_box(luma):
@@ -68,70 +69,33 @@ def normalise(pixels):
     return np.ascontiguousarray(np.moveaxis(x, -1, -3))
 
 
-def read_dicom(path):
-    """One frame of a DICOM object, windowed as a viewer would show it."""
-    import pydicom
-    from pydicom.pixel_data_handlers.util import apply_color_lut, convert_color_space
-    warnings.simplefilter('ignore')
-    data = pydicom.dcmread(path, force=True)
-    pixels = data.pixel_array
-    photometric = data.get('PhotometricInterpretation', '')
-    if photometric == 'PALETTE COLOR':
-        pixels = apply_color_lut(pixels, data)
-    elif photometric.startswith('YBR_FULL'):
-        pixels = convert_color_space(pixels, photometric, 'RGB')
-    frames = int(data.get('NumberOfFrames', 1) or 1)
-    if frames > 1:
-        pixels = pixels[frames // 2]
-    if pixels.ndim == 3:
-        return Image.fromarray((pixels >> (8 * (pixels.dtype.itemsize - 1))).astype(np.uint8))
-    values = pixels * float(data.get('RescaleSlope', 1) or 1) + float(data.get('RescaleIntercept', 0) or 0)
-    first = lambda v: float(v[0] if isinstance(v, pydicom.multival.MultiValue) else v)
-    if data.get('WindowCenter') not in (None, '') and data.get('WindowWidth') not in (None, ''):
-        centre, width = first(data.WindowCenter), first(data.WindowWidth)
-        low, high = centre - width / 2, centre + width / 2
-    else:
-        low, high = np.percentile(values, 0.5), np.percentile(values, 99.5)
-    grey = np.clip((values - low) / max(high - low, 1e-6), 0, 1) * 255
-    if photometric == 'MONOCHROME1':
-        grey = 255 - grey
-    return Image.fromarray(grey.astype(np.uint8))
+def stored(picture):
+    """A picture no larger than training needs, grey where it is grey."""
+    picture = picture.convert('RGB') if picture.mode not in ('L', 'RGB') else picture
+    picture.thumbnail((STORED, STORED), Image.BICUBIC)
+    return picture
 
 
-def read_nifti(path):
-    """8- or 16-bit NIfTI volume → array [x, y, z], x to the right, y forward, z up."""
-    raw = gzip.open(path).read()
-    shape = struct.unpack('<8h', raw[40:56])[1:4]
-    kind = {2: np.uint8, 4: np.int16, 512: np.uint16}[struct.unpack('<h', raw[70:72])[0]]
-    start = int(struct.unpack('<f', raw[108:112])[0])
-    return np.frombuffer(raw, kind, int(np.prod(shape)), start).reshape(shape, order='F')
+def rendered(concord, path, folder):
+    """A DICOM object as the node shows it to a pack, by `concord render`, kept in a folder."""
+    name = os.path.join(folder, path.strip('/').replace('/', '_') + '.png')
+    if not os.path.exists(name):
+        subprocess.run([concord, 'render', '--size', '0', '-o', name, path], check=True, stderr=subprocess.PIPE)
+    return Image.open(name)
 
 
-def slices(volume):
-    """Pictures of a head volume as radiology shows them: (plane, picture)."""
-    top = np.percentile(volume, 99.8)
-    grey = np.clip(volume / top * 255, 0, 255).astype(np.uint8)
-    nx, ny, nz = grey.shape
-    for z in range(int(nz * 0.25), int(nz * 0.85), 6):
-        yield 'axial', Image.fromarray(grey[::-1, ::-1, z].T)
-    for y in range(int(ny * 0.2), int(ny * 0.85), 6):
-        yield 'coronal', Image.fromarray(grey[::-1, y, ::-1].T)
-    for x in range(int(nx * 0.3), int(nx * 0.7), 3):
-        yield 'sagittal', Image.fromarray(grey[x, ::-1, ::-1].T)
-
-
-def read_list(path, roots):
-    """Rows of data.tsv with 'pixels' added; a file that is not there is named and left out."""
+def read_list(path, roots, concord, folder):
+    """Rows of data.tsv with 'picture' added, a volume as many; and the files that are not there."""
     rows, missing = [], []
     for row in csv.DictReader(open(path), delimiter='\t', quoting=csv.QUOTE_NONE):
         root, name = row['file'].split('/', 1)
-        full = os.path.join(roots.get(root, ''), name)
+        full = os.path.join(roots[root], name)
         if not os.path.exists(full):
             missing.append(row['file'])
-        elif name.endswith('.nii.gz'):
-            for plane, picture in slices(read_nifti(full)):
-                rows.append(dict(row, plane=plane, pixels=prepare(picture)))
+        elif row['plane'] == 'all':
+            rows += [dict(r, picture=stored(r['picture'])) for r in volumes.pictures(row, full)]
+        elif name.endswith(('.png', '.jpg', '.webp')):
+            rows.append(dict(row, picture=stored(Image.open(full))))
         else:
-            picture = Image.open(full) if root == 'pairs' else read_dicom(full)
-            rows.append(dict(row, pixels=prepare(picture)))
+            rows.append(dict(row, picture=stored(rendered(concord, full, folder))))
     return rows, missing
