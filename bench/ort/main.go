@@ -2,6 +2,7 @@
 //
 //	ort time MODEL.onnx THREADS '{"ids": ["int64", [8, 128], 24000]}'         a run of fixed inputs for each line it reads, and a line of JSON
 //	ort share PACK THREADS ROUNDS                                             eight statements on one picture
+//	ort case PACK THREADS ROUNDS                                              a case of six statements and four pictures
 //	ort queue PACK THREADS SECONDS                                            what queueing adds at half load
 //	ort memory PACK THREADS CALLS                                             the process's memory over many calls
 package main
@@ -32,7 +33,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 3 {
-		return fmt.Errorf("usage: ort time|share|queue|memory …; see the comment in main.go")
+		return fmt.Errorf("usage: ort time|share|case|queue|memory …; see the comment in main.go")
 	}
 	threads, err := strconv.Atoi(args[2])
 	if err != nil {
@@ -59,6 +60,8 @@ func run(args []string) error {
 	switch args[0] {
 	case "share":
 		return share(model, number)
+	case "case":
+		return oneCase(model, number)
 	case "queue":
 		return queue(model, time.Duration(number)*time.Second)
 	case "memory":

@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,6 +84,42 @@ func share(m *inference.Model, rounds int) error {
 		result[name] = median(values)
 	}
 	return json.NewEncoder(os.Stdout).Encode(result)
+}
+
+// A case of the measurement: so many pictures, each with so many statements.
+const casePictures, caseStatements = 4, 6
+
+// oneCase judges cases of several pictures and statements one after the other; no picture comes twice.
+func oneCase(m *inference.Model, rounds int) error {
+	judge := func(pictures [casePictures]image.Image) error {
+		var images []*inference.Encoded
+		for _, p := range pictures {
+			encoded, err := m.EncodeImage(context.Background(), p)
+			if err != nil {
+				return err
+			}
+			images = append(images, encoded)
+		}
+		_, err := m.Score(context.Background(), images, statements(caseStatements))
+		return err
+	}
+	var walls, cpus []float64
+	for round := range rounds + 1 {
+		var pictures [casePictures]image.Image
+		for i := range pictures {
+			pictures[i] = picture(casePictures*round + i)
+		}
+		wall, cpu, err := measure(func() error { return judge(pictures) })
+		if err != nil {
+			return err
+		}
+		if round > 0 { // the first warms up
+			walls, cpus = append(walls, wall), append(cpus, cpu)
+		}
+	}
+	slices.Sort(walls)
+	return json.NewEncoder(os.Stdout).Encode(map[string]float64{"ms": median(walls), "p95_ms": walls[(len(walls)*95+99)/100-1], "cpu_ms": median(cpus),
+		"mb": float64(residentMB())})
 }
 
 // queue sends cases of one statement at half of what the model can do, each from a goroutine of its own, and says
