@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"net/url"
 	"os"
 	"strconv"
@@ -87,7 +88,7 @@ func (n nodeAPI) call(ctx context.Context, method, path string) ([]byte, error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+n.Node+"/api/v1"+path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+strings.TrimPrefix(n.Node, "http://")+"/api/v1"+path, nil)
 	if err != nil {
 		return nil, err
 	}
