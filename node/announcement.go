@@ -78,7 +78,7 @@ func (n *Node) Announce(ctx context.Context, a *Announcement) error {
 	if err := n.room(); err != nil {
 		return err
 	}
-	return n.Index.Update(ctx, func(tx Tx) error {
+	err := n.Index.Update(ctx, func(tx Tx) error {
 		known, err := tx.Announcement(a.Source, a.UID)
 		if err != nil {
 			return err
@@ -88,6 +88,14 @@ func (n *Node) Announce(ctx context.Context, a *Announcement) error {
 		}
 		return n.announce(tx, a, time.Now())
 	})
+	switch {
+	case err != nil:
+	case a.Source == ByStep:
+		n.Stats.Steps.Add(1)
+	default:
+		n.Stats.Notifications.Add(1)
+	}
+	return err
 }
 
 // UpdateStep changes a step that is in progress: its status unless that is

@@ -161,6 +161,11 @@ func (n *Node) noteAnswers(ctx context.Context, answers []*Announcement, asked t
 		}
 		return nil
 	})
+	for _, a := range answers {
+		if err == nil && a.Status != unanswered {
+			n.Stats.Inquiries.Add(1)
+		}
+	}
 	return missing, err
 }
 
@@ -207,7 +212,7 @@ func (n *Node) pull(ctx context.Context, from Archive, c *Case, a *Announcement,
 	if err != nil {
 		return false, err
 	}
-	detail, err := from.Query.Retrieve(ctx, a.StudyUIDs[0], missing)
+	detail, err := n.retrieve(ctx, from, a.StudyUIDs[0], missing)
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
@@ -279,5 +284,16 @@ func (n *Node) fetchFrom(ctx context.Context, from Archive, c *Case) (detail str
 	case len(found) > 1:
 		return "", fmt.Errorf("has %d studies of this accession number; send the right one to this node", len(found))
 	}
-	return from.Query.Retrieve(ctx, found[0].StudyUID, nil)
+	return n.retrieve(ctx, from, found[0].StudyUID, nil)
+}
+
+// retrieve has instances of a study sent, and counts what came of it.
+func (n *Node) retrieve(ctx context.Context, from Archive, studyUID string, named []Reference) (detail string, err error) {
+	detail, err = from.Query.Retrieve(ctx, studyUID, named)
+	if err != nil {
+		n.Stats.RetrievalsFailed.Add(1)
+	} else {
+		n.Stats.Retrieved.Add(1)
+	}
+	return detail, err
 }

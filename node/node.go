@@ -88,7 +88,9 @@ type Stats struct {
 	CasesJudged, Flags                               atomic.Int64
 	Delivered, DeliveriesRetried, DeliveriesDead     atomic.Int64
 	StudiesRemoved, ObjectsRemoved, BytesRemoved     atomic.Int64
-	Judging, Sending                                 Durations // of one case; of one try of a delivery
+	Steps, Notifications, Inquiries                  atomic.Int64 // MPPS, IAN, and answers to C-FIND that say what studies hold
+	Retrieved, RetrievalsFailed                      atomic.Int64 // C-MOVE or C-GET of an archive
+	Judging, Sending                                 Durations    // of one case; of one try of a delivery
 }
 
 // Wake tells the workers of a queue that a job was committed. The index calls it.

@@ -18,6 +18,7 @@ import (
 	"concord/dicom/ae"
 	"concord/dicom/pdu"
 	"concord/node"
+	"concord/node/audit"
 )
 
 const (
@@ -129,6 +130,7 @@ func (a *archive) find(ctx context.Context, keys []dicom.Element, match func(*di
 	defer cancel()
 	return a.queries.use(ctx, func(association *ae.Association) error {
 		q := query(association, dicom.StudyRootQueryRetrieveFind, keys)
+		a.trail.Searched(a.self(), q.SOPClass, q.TransferSyntax, q.Identifier)
 		matches := 0
 		return association.Find(ctx, q, func(r io.Reader) error {
 			if matches++; matches > maxMatches {
@@ -157,8 +159,21 @@ func query(a *ae.Association, sopClass string, keys []dicom.Element) ae.Query {
 	return q
 }
 
+// self is the archive as audit messages name it.
+func (a *archive) self() audit.Peer {
+	return audit.Peer{AETitle: a.client.Called, Name: a.peer.Name, Address: hostOf(a.client.Address)}
+}
+
 // Retrieve implements node.Query.
 func (a *archive) Retrieve(ctx context.Context, studyUID string, instances []node.Reference) (string, error) {
+	detail, err := a.retrieveAll(ctx, studyUID, instances)
+	if err != nil {
+		a.trail.NotRetrieved(a.self(), a.trail.ofStudy(ctx, studyUID), audit.Study{UID: studyUID})
+	}
+	return detail, err
+}
+
+func (a *archive) retrieveAll(ctx context.Context, studyUID string, instances []node.Reference) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, retrieveTimeout)
 	defer cancel()
 	service, class := "C-MOVE", dicom.StudyRootQueryRetrieveMove

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"concord/config"
 	"concord/dicom"
 	"concord/dicom/ae"
@@ -239,6 +241,45 @@ func TestRetrievalFromRealArchives(t *testing.T) {
 						}
 					}
 				})
+			}
+		}
+	}
+}
+
+// The audit trail says what the node asked of archives: a search, and a
+// retrieval that failed.
+func TestAuditOfArchives(t *testing.T) {
+	repository, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer repository.Close()
+	address := freeAddress(t)
+	dcmqrscp(t, address, "127.0.0.1:1")
+	s := startSCP(t, fmt.Sprintf("audit: {address: %q, transport: udp}\npeers: [{name: pacs, ae_title: PACS, address: %q, query: true, retrieve: get}, "+
+		"{name: away, ae_title: AWAY, address: %q, query: true, retrieve: get}]", repository.LocalAddr(), address, freeAddress(t)))
+	archives := archivesOf(s.peers.current(), s.node, s.trail, zap.NewNop())
+	if _, err := archives[0].Query.Studies(t.Context(), "1.2.1", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := archives[1].Query.Retrieve(t.Context(), "1.2.1", nil); err == nil {
+		t.Fatal("retrieved from a peer that is away")
+	}
+	if err := repository.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	packet := make([]byte, 1<<16)
+	for _, want := range [][]string{
+		{`csd-code="110112"`, `UserID="PACS"`, `ParticipantObjectID="` + dicom.StudyRootQueryRetrieveFind + `"`},
+		{`csd-code="110104"`, `EventOutcomeIndicator="4"`, `UserID="AWAY"`, `ParticipantObjectID="1.2.1"`},
+	} {
+		n, _, err := repository.ReadFrom(packet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range want {
+			if !bytes.Contains(packet[:n], []byte(part)) {
+				t.Errorf("no %s in %s", part, packet[:n])
 			}
 		}
 	}

@@ -228,6 +228,61 @@ func (s *auditedSender) about(ctx context.Context, d *node.Delivery) (audit.Pati
 	return patient, audit.Study{UID: studyUID}, err
 }
 
+// maxAnnounced studies of one announcement are recorded: it has one, as a rule.
+const maxAnnounced = 10
+
+// announced records that somebody brought (Create) or changed (Update) what is
+// said to have been done for studies: a procedure record. Without a patient it
+// is that of the study, if any of it is here.
+func (t *auditTrail) announced(ctx context.Context, action audit.Action, by *ae.Caller, studies []string, p audit.Patient, err error) {
+	if t.Recorder == nil {
+		return
+	}
+	outcome := audit.Success
+	if err != nil {
+		outcome = audit.SeriousFailure
+	}
+	for _, uid := range studies[:min(len(studies), maxAnnounced)] {
+		patient := p
+		if patient.ID == "" {
+			patient = t.ofStudy(ctx, uid)
+		}
+		t.ProcedureRecord(action, callerOf(by), patient, uid, outcome)
+	}
+}
+
+// stepChanged records what came of a change of a procedure step, which names
+// neither patient nor study.
+func (t *auditTrail) stepChanged(ctx context.Context, by *ae.Caller, uid string, cause error) {
+	if t.Recorder == nil {
+		return
+	}
+	studies := []string{""}
+	err := t.node.Index.View(ctx, func(tx node.Tx) error {
+		step, err := tx.Announcement(node.ByStep, uid)
+		if step != nil {
+			studies = step.StudyUIDs
+		}
+		return err
+	})
+	t.announced(ctx, audit.Update, by, studies, audit.Patient{}, errors.Join(cause, err))
+}
+
+// ofStudy says whose study it is; nobody's while none of it is here.
+func (t *auditTrail) ofStudy(ctx context.Context, uid string) (p audit.Patient) {
+	if t.Recorder == nil || uid == "" {
+		return p
+	}
+	_ = t.node.Index.View(ctx, func(tx node.Tx) error { // without an index it is recorded without a patient
+		s, err := tx.Study(uid)
+		if s != nil {
+			p = audit.Patient{ID: s.Patient.ID, Issuer: s.Patient.Issuer}
+		}
+		return err
+	})
+	return p
+}
+
 // ofCase says whose case it is, and of which study.
 func (t *auditTrail) ofCase(ctx context.Context, id int64) (p audit.Patient, studyUID string, err error) {
 	err = t.node.Index.View(ctx, func(tx node.Tx) error {

@@ -20,7 +20,7 @@ var messageSyntaxes = []string{dicom.ImplicitVRLittleEndian, dicom.ExplicitVRLit
 // dimseServer is the node's side of the associations that others request.
 func dimseServer(peers *Peers, n *node.Node, trail *auditTrail, log *zap.Logger) *ae.Server {
 	c := peers.current().DICOM
-	dimse := &services{peers: peers, node: n, log: log, long: make(chan struct{}, maxLong)}
+	dimse := &services{peers: peers, node: n, trail: trail, log: log, long: make(chan struct{}, maxLong)}
 	n.Report = dimse.report
 	return &ae.Server{
 		MaxPDU: uint32(c.MaxPDU), MaxAssociations: c.MaxAssociations, MaxPerPeer: shareOf(c.MaxAssociations),

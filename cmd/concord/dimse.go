@@ -11,6 +11,7 @@ import (
 	"concord/dicom"
 	"concord/dicom/ae"
 	"concord/node"
+	"concord/node/audit"
 )
 
 // The data set of a DIMSE-N request is held while it is read: the longest has
@@ -45,6 +46,7 @@ func isNormalized(uid string) bool {
 type services struct {
 	peers *Peers
 	node  *node.Node
+	trail *auditTrail
 	log   *zap.Logger
 	long  chan struct{} // a token for each long data set that is read
 }
@@ -135,7 +137,9 @@ func (s *services) step(ctx context.Context, rq *ae.NormalizedRequest) error {
 	if rq.Operation == ae.NSet {
 		switch status {
 		case "", node.StepInProgress, node.StepCompleted, node.StepDiscontinued:
-			return announcementStatus(s.node.UpdateStep(ctx, rq.SOPInstanceUID, status, instances))
+			err := s.node.UpdateStep(ctx, rq.SOPInstanceUID, status, instances)
+			s.trail.stepChanged(ctx, rq.Association, rq.SOPInstanceUID, err)
+			return announcementStatus(err)
 		}
 		return &ae.StatusError{Status: ae.StatusInvalidAttributeValue, Comment: "Performed Procedure Step Status"}
 	}
@@ -150,8 +154,15 @@ func (s *services) step(ctx context.Context, rq *ae.NormalizedRequest) error {
 	case status != node.StepInProgress:
 		return &ae.StatusError{Status: ae.StatusInvalidAttributeValue, Comment: "a step is created IN PROGRESS"}
 	}
+	return s.announce(ctx, rq, a, audit.Patient{ID: o.String(dicom.PatientID), Issuer: o.String(dicom.IssuerOfPatientID)})
+}
+
+// announce enters what an N-CREATE says of studies.
+func (s *services) announce(ctx context.Context, rq *ae.NormalizedRequest, a *node.Announcement, patient audit.Patient) error {
 	a.UID = created(rq)
-	return announcementStatus(s.node.Announce(ctx, a))
+	err := s.node.Announce(ctx, a)
+	s.trail.announced(ctx, audit.Create, rq.Association, a.StudyUIDs, patient, err)
+	return announcementStatus(err)
 }
 
 // created is the SOP Instance UID of an N-CREATE, which the performer may have
@@ -206,6 +217,6 @@ func (s *services) availability(ctx context.Context, rq *ae.NormalizedRequest) e
 	if len(a.StudyUIDs) == 0 {
 		return &ae.StatusError{Status: ae.StatusMissingAttribute, Comment: "Study Instance UID"}
 	}
-	a.Count, a.UID = len(a.Instances), created(rq)
-	return announcementStatus(s.node.Announce(ctx, a))
+	a.Count = len(a.Instances)
+	return s.announce(ctx, rq, a, audit.Patient{})
 }

@@ -35,6 +35,7 @@ type scp struct {
 	*testing.T
 	peers   *Peers
 	node    *node.Node
+	trail   *auditTrail
 	address string
 	secure  string // address of the TLS port, if there is a certificate
 	hl7     string // the same for HL7
@@ -60,7 +61,12 @@ func startSCP(t *testing.T, text string) *scp {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trail := &auditTrail{}
+	trail, err := openTrail(s.peers, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.trail = trail
+	t.Cleanup(func() { trail.end(log) })
 	s.node = &node.Node{Config: node.Config{Quiet: time.Duration(c.Study.Quiet), Wait: time.Duration(c.Study.Wait), Site: siteOf(c),
 		Destinations: trail.destinations(s.peers, log), Reading: senders{c.HL7}.options},
 		Index: index, Objects: index, Journal: index.Journal, Log: log, Judge: &node.Judge{Open: index.Open}}

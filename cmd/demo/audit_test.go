@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -162,13 +163,15 @@ func TestAuditTrail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	announce(t, n, "2.25.4711.1")
 	actAs(t, n, "Dr Li", "POST", fmt.Sprintf("/api/v1/cases/%d/feedback", c.ID), `{"statement": 1, "opinion": "wrong", "author": "somebody else"}`)
 	actAs(t, n, "Dr Li", "POST", "/api/v1/destinations/ris/pause", "")
 	if c := caseOf(t, n, "ACC-1", "done"); c.Timeline[len(c.Timeline)-1].By != "Dr Li" {
 		t.Errorf("the timeline ends with %+v, want Dr Li's opinion", c.Timeline[len(c.Timeline)-1])
 	}
 	metrics, err := get(t.Context(), "http://"+n.http+"/metrics")
-	if err != nil || !strings.Contains(string(metrics), "concord_audit_dropped_total 0") {
+	if err != nil || !strings.Contains(string(metrics), "concord_audit_dropped_total 0") ||
+		!strings.Contains(string(metrics), `concord_announcements_total{source="mpps"} 1`) {
 		t.Errorf("the metrics do not say what was lost: %v", err)
 	}
 	n.stop()
@@ -184,6 +187,9 @@ func TestAuditTrail(t *testing.T) {
 		"110104 C 0: PACS CONCORD > " + study + " " + patient,
 		"110104 R 0: PACS CONCORD > " + study + " " + patient,
 		"110111 C 0: RIS|HOSP CONCORD > PID77^^^HOSP",
+		"110111 C 0: PACS CONCORD > " + study + " " + patient, // MPPS
+		"110111 U 0: PACS CONCORD > " + study + " " + patient, // MPPS
+		"110111 C 0: PACS CONCORD > " + study + " " + patient, // IAN
 		"110102 E 0: CONCORD PACS > " + study + " " + patient,
 		"110104 R 0: CONCORD PACS > " + study + " " + patient,
 		"110111 R 0: CONCORD ris > " + study + " " + patient,
@@ -207,6 +213,43 @@ func TestAuditTrail(t *testing.T) {
 	checkAuditMessages(t, repository.xml, syntheticPatient, "PLANTED", "SECRETWORD")
 	if pacs.Load() != 1 {
 		t.Errorf("the PACS has %d results", pacs.Load())
+	}
+}
+
+// announce says what a study has as a modality and its manager do: by a procedure
+// step and by a notification.
+func announce(t *testing.T, n *concordNode, study string) {
+	t.Helper()
+	const syntax = dicom.ExplicitVRLittleEndian
+	client := &ae.Client{Calling: "PACS", Called: "CONCORD", Address: n.dicom, Timeout: 10 * time.Second}
+	a, err := client.Dial(t.Context(), []ae.Context{{SOPClass: dicom.ModalityPerformedProcedureStep, TransferSyntaxes: []string{syntax}},
+		{SOPClass: dicom.InstanceAvailabilityNotification, TransferSyntaxes: []string{syntax}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(tag dicom.Tag, vr dicom.VR, value string) dicom.Element {
+		return dicom.Element{Tag: tag, VR: vr, Value: value}
+	}
+	uid := text(dicom.StudyInstanceUID, dicom.UI, study)
+	scheduled := dicom.Element{Tag: dicom.ScheduledStepAttributesSequence, VR: dicom.SQ, Items: [][]dicom.Element{{uid}}}
+	for _, rq := range []struct {
+		operation ae.Operation
+		class     string
+		elements  []dicom.Element
+	}{
+		{ae.NCreate, dicom.ModalityPerformedProcedureStep, []dicom.Element{text(dicom.PatientID, dicom.LO, "PID77"),
+			text(dicom.PerformedProcedureStepStatus, dicom.CS, "IN PROGRESS"), scheduled}},
+		{ae.NSet, dicom.ModalityPerformedProcedureStep, []dicom.Element{text(dicom.PerformedProcedureStepStatus, dicom.CS, "COMPLETED")}},
+		{ae.NCreate, dicom.InstanceAvailabilityNotification, []dicom.Element{uid}},
+	} {
+		err := a.Perform(t.Context(), ae.NormalizedRequest{Operation: rq.operation, SOPClassUID: rq.class, SOPInstanceUID: "2.25.4711.9",
+			TransferSyntax: syntax, Data: bytes.NewReader(dicom.AppendDataSet(nil, true, rq.elements...))})
+		if err != nil {
+			t.Errorf("%v %s: %v", rq.operation, rq.class, err)
+		}
+	}
+	if err := a.Release(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -87,6 +87,17 @@ func (r *Recorder) transfer(to Peer) []participant {
 	return []participant{r.self(true, roleSource), to.participant(false, roleDestination)}
 }
 
+// NotRetrieved records that a peer did not send what this node asked of it, at
+// least not all: a transfer that failed (PS3.15 A.5.3.7). What did come is
+// recorded by Intake.
+func (r *Recorder) NotRetrieved(from Peer, p Patient, s Study) {
+	if r == nil {
+		return
+	}
+	who := []participant{from.participant(false, roleSource), r.self(true, roleDestination)}
+	r.record(instancesTransferred, Create, MinorFailure, nil, who, studyObject(s), patientObject(p))
+}
+
 // InstancesAccessed records that somebody read instances of a study (110103,
 // PS3.15 A.5.3.6). Reading on in the same study within a minute belongs to it.
 func (r *Recorder) InstancesAccessed(by Peer, p Patient, studyUID string) {
@@ -175,6 +186,18 @@ func (r *Recorder) Query(by Peer, path, query string) {
 	r.record(queryIssued, execute, Success, nil,
 		[]participant{by.participant(true, roleSource), r.self(false, roleDestination)},
 		object{ID: text(path, maxTitle), TypeCode: typeSystem, Role: roleReport, IDType: uri, Query: &encoded})
+}
+
+// Searched records that this node searched a peer by a C-FIND (110112, PS3.15
+// A.5.3.10).
+func (r *Recorder) Searched(peer Peer, sopClass, transferSyntax string, identifier []byte) {
+	if r == nil {
+		return
+	}
+	query := base64.StdEncoding.EncodeToString(identifier[:min(len(identifier), maxQuery)])
+	r.record(queryIssued, execute, Success, nil, r.transfer(peer),
+		object{ID: text(sopClass, maxUID), TypeCode: typeSystem, Role: roleReport, IDType: sopClassUID, Query: &query,
+			Details: []detail{{"TransferSyntax", base64.StdEncoding.EncodeToString([]byte(transferSyntax))}}})
 }
 
 // maxAlerts a minute say enough of one who knocks all the time, and leave the

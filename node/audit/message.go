@@ -123,6 +123,7 @@ var (
 	roleSource      = dcm("110153", "Source Role ID")
 
 	studyInstanceUID = dcm("110180", "Study Instance UID")
+	sopClassUID      = dcm("110181", "SOP Class UID")
 	nodeID           = dcm("110182", "Node ID")
 	patientNumber    = rfc3881("2", "Patient Number")
 	uri              = rfc3881("12", "URI")

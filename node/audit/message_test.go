@@ -157,6 +157,25 @@ var events = []struct {
 		<ParticipantObjectIdentification ParticipantObjectID="/api/v1/cases" ParticipantObjectTypeCode="2" ParticipantObjectTypeCodeRole="3">
 		<ParticipantObjectIDTypeCode csd-code="12" codeSystemName="RFC-3881" originalText="URI"></ParticipantObjectIDTypeCode>
 		<ParticipantObjectQuery>cGF0aWVudD08Jj4=</ParticipantObjectQuery></ParticipantObjectIdentification>`},
+	{"search of a peer", "A.5.3.10-1", func(r *Recorder) {
+		r.Searched(Peer{AETitle: "PACS", Address: "192.0.2.1"}, "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.1.2.1", []byte("keys"))
+	}, "<85>",
+		`<EventIdentification EventActionCode="E" ` + timestamp + ` EventOutcomeIndicator="0">
+		<EventID csd-code="110112" codeSystemName="DCM" originalText="Query"></EventID></EventIdentification>
+		<ActiveParticipant ` + selfXML + ` UserIsRequestor="true" NetworkAccessPointID="node1" NetworkAccessPointTypeCode="1">` + sourceID + `</ActiveParticipant>
+		<ActiveParticipant UserID="PACS" AlternativeUserID="AETITLES=PACS" UserIsRequestor="false" NetworkAccessPointID="192.0.2.1" NetworkAccessPointTypeCode="2">` + destID + `</ActiveParticipant>` + sourceXML + `
+		<ParticipantObjectIdentification ParticipantObjectID="1.2.840.10008.5.1.4.1.2.2.1" ParticipantObjectTypeCode="2" ParticipantObjectTypeCodeRole="3">
+		<ParticipantObjectIDTypeCode csd-code="110181" codeSystemName="DCM" originalText="SOP Class UID"></ParticipantObjectIDTypeCode>
+		<ParticipantObjectQuery>a2V5cw==</ParticipantObjectQuery>
+		<ParticipantObjectDetail type="TransferSyntax" value="MS4yLjg0MC4xMDAwOC4xLjIuMQ=="></ParticipantObjectDetail></ParticipantObjectIdentification>`},
+	{"retrieval that failed", "A.5.3.7-1", func(r *Recorder) {
+		r.NotRetrieved(Peer{AETitle: "PACS", Address: "192.0.2.1"}, patient, Study{UID: "1.2.3"})
+	}, "<84>",
+		`<EventIdentification EventActionCode="C" ` + timestamp + ` EventOutcomeIndicator="4">
+		<EventID csd-code="110104" codeSystemName="DCM" originalText="DICOM Instances Transferred"></EventID></EventIdentification>
+		<ActiveParticipant UserID="PACS" AlternativeUserID="AETITLES=PACS" UserIsRequestor="false" NetworkAccessPointID="192.0.2.1" NetworkAccessPointTypeCode="2">` + sourceID + `</ActiveParticipant>
+		<ActiveParticipant ` + selfXML + ` UserIsRequestor="true" NetworkAccessPointID="node1" NetworkAccessPointTypeCode="1">` + destID + `</ActiveParticipant>` +
+			sourceXML + studyHead + `</ParticipantObjectIdentification>` + patientXML},
 	{"decision of a person", "A.5.3.15-1", func(r *Recorder) {
 		r.Decided(Peer{Name: "Dr Li", Address: "192.0.2.9"}, "POST /api/v1/cases/7/judge", patient, "1.2.3")
 	}, "<85>",
@@ -463,9 +482,10 @@ func FuzzMessage(f *testing.F) {
 		r.Transferred(peer, p, s, Success)
 		r.NodeAuthenticationFailed(peer, id)
 		r.Query(peer, uid, id)
+		r.Searched(peer, uid, id, []byte(id))
 		r.ProcedureRecord(Create, peer, p, uid, Success)
 		messages := spooled(t, r)
-		if len(messages) != 4 {
+		if len(messages) != 5 {
 			t.Fatalf("%d messages", len(messages))
 		}
 		for _, m := range messages {

@@ -36,6 +36,8 @@ var (
 	deliveredDesc  = describe("results_delivered_total", "Results that a destination took.")
 	retriedDesc    = describe("results_retried_total", "Tries of a delivery that will be tried again.")
 	deadDesc       = describe("results_dead_total", "Results given up.")
+	announcedDesc  = describe("announcements_total", "What was said of studies' instances: performed procedure steps (mpps), availability notifications (ian), answers of archives (query).", "source")
+	retrievedDesc  = describe("retrievals_total", "Retrievals of instances from archives, by their end: done or failed.", "end")
 	judgingDesc    = describe("judging_seconds", "Time from a case's images and text to its verdicts.")
 	sendingDesc    = describe("sending_seconds", "Time of one try of a delivery, until the peer's answer.")
 	removedDesc    = describe("objects_removed_total", "Objects removed by retention.")
@@ -62,6 +64,14 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	} {
 		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value))
 	}
+	counter := func(desc *prometheus.Desc, value int64, label string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(value), label)
+	}
+	counter(announcedDesc, s.Steps.Load(), string(node.ByStep))
+	counter(announcedDesc, s.Notifications.Load(), string(node.ByNotification))
+	counter(announcedDesc, s.Inquiries.Load(), string(node.ByQuery))
+	counter(retrievedDesc, s.Retrieved.Load(), "done")
+	counter(retrievedDesc, s.RetrievalsFailed.Load(), "failed")
 	for desc, d := range map[*prometheus.Desc]*node.Durations{judgingDesc: &s.Judging, sendingDesc: &s.Sending} {
 		count, sum, atMost := d.Histogram()
 		ch <- prometheus.MustNewConstHistogram(desc, count, sum, atMost)
