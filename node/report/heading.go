@@ -1,6 +1,9 @@
 package report
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // piece is a stretch of a line under at most one heading.
 type piece struct {
@@ -91,8 +94,8 @@ const note = "note"
 // signature is the section of what follows the report: names, dates, boilerplate.
 const signature = "signature"
 
-// closesHeading: after the heading's n tokens comes a colon, a closing bracket or the first item of a list, or
-// the line ends.
+// closesHeading: after the heading's n tokens comes a colon, a dash, a closing bracket or the first item of a list,
+// or the line ends.
 func closesHeading(text string, tokens []token, i, n int, ln line) (int, bool) {
 	if i+n < len(tokens) {
 		mark := text[tokens[i+n].start:tokens[i+n].end]
@@ -101,6 +104,9 @@ func closesHeading(text string, tokens []token, i, n int, ln line) (int, bool) {
 				return n + 2, true
 			}
 			return n + 1, true
+		}
+		if gap := text[tokens[i+n-1].end:tokens[i+n].start]; i == 0 && strings.HasPrefix(gap, " ") && slices.Contains([]string{"-", "–", "—"}, strings.TrimSpace(gap)) {
+			return n, true // Impression - …
 		}
 		return n, i == 0 && mark == "1" && itemMarker(text[tokens[i+n].start:ln.end]) > 0 // 结论 1.左侧…
 	}

@@ -48,6 +48,10 @@ func (d *layout) read(block int, b Block) {
 			if p.heading {
 				section, headed = d.enter(p, section), p.known
 			}
+			if at := d.leavesWithin(section, b.Text, p); at > 0 && i > last && (i+1 == len(lines) || all[i+1][0].heading) {
+				d.add(paragraph{block: block, text: b.Text, section: section, headed: headed}, piece{start: p.start, end: at})
+				section, headed, p.start = "findings", false, at
+			}
 			d.add(paragraph{block: block, text: b.Text, section: section, headed: headed}, p)
 		}
 		if i+1 < len(lines) && lines[i+1].gap && endsAtGap(section) && hasBody(pieces) && b.Section != section {
@@ -79,6 +83,20 @@ func (d *layout) settle() {
 	}
 }
 
+// leavesWithin is where a history runs into the findings on the only line of a report before its impression, 0 for
+// nowhere: 'HX: COUGH. THE LUNGS ARE CLEAR. …'
+func (d *layout) leavesWithin(section, text string, p piece) int {
+	if section != "history" {
+		return 0
+	}
+	for i, s := range sentences(text, p.start, p.end) {
+		if i > 0 && d.leaves(section, text, s) {
+			return s.start
+		}
+	}
+	return 0
+}
+
 // leaves: a line without a heading of its own is no longer part of section. A comparison is one line long;
 // a technique ends where something is found, a history where a line says so of a part of the body and shows no other
 // sign of being history.
@@ -88,7 +106,7 @@ func (d *layout) leaves(section, text string, ln line) bool {
 	}
 	c := d.lex.analyse(text, ln.start, ln.end)
 	if section == "history" {
-		return c.says() && c.names("organ", "sex-organ", "region") && c.colours == 0 && c.statedSex() == "" && !strings.Contains(text[ln.start:ln.end], "?")
+		return c.says() && c.names("organ", "sex-organ", "region") && !c.names("modality") && c.colours == 0 && c.statedSex() == "" && !strings.Contains(text[ln.start:ln.end], "?")
 	}
 	if section == "comparison" {
 		return len(c.tokens) > 6 && c.says() && (c.colours&cuePrior == 0 || c.names("organ", "sex-organ") && !c.names("modality"))

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -74,6 +75,21 @@ func (c *clause) assignSides(ms []mention) {
 		}
 	}
 	c.assignTrailing(ms)
+	c.assignTitle(ms)
+}
+
+// assignTitle gives a limb the side right behind it where nothing but the examination follows: 'ANKLE LEFT',
+// 'XR KNEE RIGHT 2 VIEWS'.
+func (c *clause) assignTitle(ms []mention) {
+	for i := 0; i+1 < len(ms); i++ {
+		m, on := &ms[i], &ms[i+1]
+		if m.kind != "region" || !m.has("paired") || m.side != sideNone || on.kind != "side" || on.from != m.to {
+			continue
+		}
+		if !slices.ContainsFunc(ms[i+2:], func(o mention) bool { return o.kind != "modality" && o.kind != "view" && o.kind != "contrast" }) {
+			m.side = on.side
+		}
+	}
 }
 
 // sided kinds take a side from the words around them.
@@ -140,6 +156,14 @@ func (c *clause) ownSide(h hit) side {
 		return sideLeft
 	case h.has("right"):
 		return sideRight
+	}
+	if h.from > 0 && h.kind == "organ" && h.has("paired") && c.gap(h.from-1, h.from) == " " {
+		switch c.word(h.from - 1) { // 'R kidney'
+		case "L":
+			return sideLeft
+		case "R":
+			return sideRight
+		}
 	}
 	w := c.word(h.from)
 	r, _ := utf8.DecodeRuneInString(w)

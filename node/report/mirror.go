@@ -110,7 +110,7 @@ func (t twin) rivals(q, f *lesion) bool {
 	apart := a != nil && b != nil && !related(a, b) && a.kind != "region" && b.kind != "region"
 	switch {
 	case related(f.finding, q.finding):
-		return !apart || a.region == b.region && (q.finding.has("vague") || fluid(a.region) && a.has("paired"))
+		return !apart || a.region == b.region && (q.finding.has("vague") && q.finding.english != "stenosis" || fluid(a.region) && a.has("paired"))
 	case !mayBe(f.finding, q.finding) || apart:
 		return false
 	case t.likeness == named:

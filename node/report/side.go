@@ -239,8 +239,8 @@ func (k *checker) passedOver() {
 func (k *checker) slightHere(organ *concept, here side) bool {
 	slight, marked := false, false
 	for i := range k.r.Statements {
-		d := &k.r.details[i]
-		if k.r.Statements[i].Section != "findings" {
+		s, d := &k.r.Statements[i], &k.r.details[i]
+		if s.Section != "findings" || d.clears(s) {
 			continue
 		}
 		for _, f := range d.lesions {
