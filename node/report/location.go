@@ -232,6 +232,8 @@ func (c *clause) levels() []string {
 	return out
 }
 
+var hanSpine = map[string]string{"颈": "C", "胸": "T", "腰": "L", "骶": "S"}
+
 // vertebra reads one vertebra at token i: L4 as one word, 胸12 as two tokens.
 func (c *clause) vertebra(i int) (region string, n, next int) {
 	w := c.word(i)
@@ -240,7 +242,7 @@ func (c *clause) vertebra(i int) (region string, n, next int) {
 			return strings.ToUpper(w[:1]), n, i + 1
 		}
 	}
-	region = map[string]string{"颈": "C", "胸": "T", "腰": "L", "骶": "S"}[w]
+	region = hanSpine[w]
 	if region != "" && i+1 < len(c.tokens) {
 		if n := c.int(i + 1); n >= 1 && n <= 12 {
 			return region, n, i + 2

@@ -14,21 +14,21 @@ func (k *checker) mirrored(q *lesion, i int) bool {
 	for j := range k.r.Statements {
 		s, d := &k.r.Statements[j], &k.r.details[j]
 		finds, concludes := s.Section == "findings", s.Section == "impression"
-		if !finds && !concludes || d.clears(s) {
+		if !finds && !concludes {
 			continue
 		}
-		if finds && d.sides()&q.side != 0 && d.concerns(q) == inOrgan && d.unknown(sizeWords) > unreadWords[t.likeness] {
+		if finds && d.sides()&q.side != 0 && d.concerns(q) == inOrgan && d.unknown(sizeWords) > unreadWords[t.likeness] && !d.clears(s) {
 			return false
 		}
 		for n := range d.lesions {
 			f := &d.lesions[n]
 			switch {
 			case f.denied || j == i && f.side == q.side:
-			case finds && f.side == q.side.opposite() && !d.sharesSides():
-			case finds && f.side == sideNone && !unsided:
 			case concludes && f.side == q.side:
-			case finds && t.otherSize(d.lesionSize(f)):
-			case t.rivals(q, f):
+			case finds && f.side == sideNone && !unsided:
+			case finds && f.side == q.side.opposite() && !d.sharesSides():
+			case finds && t.size > 0 && t.otherSize(d.lesionSize(f)):
+			case t.rivals(q, f) && !d.clears(s):
 				return false
 			}
 		}
@@ -59,7 +59,7 @@ func (k *checker) twinOf(q *lesion, of *detail) (t twin) {
 	size := of.lesionSize(q)
 	for j := range k.r.Statements {
 		s, d := &k.r.Statements[j], &k.r.details[j]
-		if s.Section != "findings" || s.Uncertain && s.Skip != "" || d.sharesSides() || d.clause.comparesSides() || d.clears(s) {
+		if s.Section != "findings" || s.Uncertain && s.Skip != "" {
 			continue
 		}
 		for n := range d.lesions {
@@ -67,8 +67,12 @@ func (k *checker) twinOf(q *lesion, of *detail) (t twin) {
 			if f.denied || f.side != q.side.opposite() {
 				continue
 			}
-			t.likeness = max(t.likeness, q.like(f))
-			if other := d.lesionSize(f); q.like(f) != unlike && size > 0 && closeTo(size, other) {
+			alike := q.like(f)
+			if alike == unlike || d.sharesSides() || d.clause.comparesSides() || d.clears(s) {
+				continue
+			}
+			t.likeness = max(t.likeness, alike)
+			if size > 0 && closeTo(size, d.lesionSize(f)) {
 				t.size = size
 			}
 		}
@@ -100,8 +104,8 @@ func (d *detail) lesionSize(f *lesion) float64 {
 	return 0
 }
 
-// otherSize: the twins share a size, and this one is another.
-func (t twin) otherSize(mm float64) bool { return t.size > 0 && mm > 0 && !closeTo(t.size, mm) }
+// otherSize: the size that the twins share is another.
+func (t twin) otherSize(mm float64) bool { return mm > 0 && !closeTo(t.size, mm) }
 
 // rivals: the lesion f, which is not on the other side, could be what the impression calls q. Beside a twin by its
 // own name only what is vague in the organ itself counts, or the name again.
