@@ -17,7 +17,17 @@ import (
 	"concord/inference/onnx"
 )
 
-func builtin(t testing.TB) *inference.Model {
+func TestDigestOfTheBuiltinPack(t *testing.T) {
+	pack, err := fs.Sub(files, "builtin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if digest, err := inference.Digest(pack); digest != builtinDigest {
+		t.Errorf("the built-in pack has changed: set builtinDigest in packs.go to %q (%v)", digest, err)
+	}
+}
+
+func open(t testing.TB) *inference.Model {
 	t.Helper()
 	engine, err := onnx.New(onnx.Options{})
 	if err != nil {
@@ -66,7 +76,7 @@ func judge(t testing.TB, model *inference.Model, img image.Image, statements ...
 
 // Pixels equal bit for bit, ids equal, probabilities within 1e-4 of what PyTorch said when the pack was made.
 func TestBuiltinReproducesItsGoldens(t *testing.T) {
-	v, err := builtin(t).VerifyOwn(context.Background())
+	v, err := open(t).VerifyOwn(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +106,7 @@ func TestBuiltinIsSmallAndNotForClinicalUse(t *testing.T) {
 
 // The phantoms among the goldens: what is planted is known by how they were made.
 func TestBuiltinOnAPhantom(t *testing.T) {
-	scores := judge(t, builtin(t), picture(t, Builtin(), "goldens/phantom1.png"),
+	scores := judge(t, open(t), picture(t, Builtin(), "goldens/phantom1.png"),
 		"en: This is a phantom.", "en: CT of the head.", "zh: 头颅CT轴位", "en: The heart is enlarged.", "zh: 双肺纹理清晰")
 	want := []string{inference.Yes, inference.No, inference.No, inference.NotJudged, inference.NotJudged}
 	for i, s := range scores {
@@ -110,7 +120,7 @@ func TestBuiltinOnAPhantom(t *testing.T) {
 // is a picture of cannot be told of a drawing.
 func TestBuiltinNamesWhatIsUndecided(t *testing.T) {
 	img := picture(t, Builtin(), "goldens/drawing.png")
-	for i, s := range judge(t, builtin(t), img, "en: CT of the chest.", "zh: 胸部CT") {
+	for i, s := range judge(t, open(t), img, "en: CT of the chest.", "zh: 胸部CT") {
 		want := []string{": CT, chest", "：胸部、CT"}[i]
 		if s.Label != inference.Maybe || !strings.HasSuffix(s.Reason, want) {
 			t.Errorf("%+v; want %q in the reason", s, want)
@@ -120,7 +130,7 @@ func TestBuiltinNamesWhatIsUndecided(t *testing.T) {
 
 // A drawing is no radiology: the pack must not call it any modality.
 func TestBuiltinAbstainsOnADrawing(t *testing.T) {
-	for i, s := range judge(t, builtin(t), picture(t, Builtin(), "goldens/drawing.png"),
+	for i, s := range judge(t, open(t), picture(t, Builtin(), "goldens/drawing.png"),
 		"en: This is a CT.", "en: This is an MRI.", "en: Chest radiograph.", "en: Ultrasound image.") {
 		if s.Label == inference.Yes {
 			t.Errorf("statement %d: %+v", i, s)
@@ -152,7 +162,7 @@ func TestBuiltinOnRealPictures(t *testing.T) {
 		"mr head":    {"en: Axial MRI of the brain.", "zh: 头颅磁共振横断位", "en: CT scan of the chest.", "zh: 腹部CT"},
 	}
 	want := []string{inference.Yes, inference.Yes, inference.No, inference.No}
-	model, right, wrong := builtin(t), 0, 0
+	model, right, wrong := open(t), 0, 0
 	for i, row := range rows[1:] {
 		name, kind := row[0], row[2]+" "+row[3]
 		if i%16 != 0 || statements[kind] == nil || !strings.HasPrefix(name, "pairs/") {
@@ -175,7 +185,7 @@ func TestBuiltinOnRealPictures(t *testing.T) {
 
 // A case of four pictures that no one asked about before and six statements, with the time that a node waits for it.
 func BenchmarkCase(b *testing.B) {
-	model := builtin(b)
+	model := open(b)
 	phantom := picture(b, Builtin(), "goldens/phantom1.png")
 	img := image.NewGray(phantom.Bounds())
 	draw.Draw(img, img.Rect, phantom, phantom.Bounds().Min, draw.Src)
