@@ -44,14 +44,14 @@ func (d *detail) counted(i int) int {
 	return 0
 }
 
-// besides: the number counts only some: 'two further lesions', 'two new lesions', 另见2枚.
+// besides: the number counts only some: 'two further lesions', 另见2枚.
 func (c *clause) besides(i int) bool {
 	if i+1 < len(c.tokens) && c.lower(i+1) == "of" {
 		return true
 	}
 	for j := max(0, i-3); j < len(c.tokens) && j < i+3; j++ {
 		switch c.lower(j) {
-		case "further", "additional", "other", "more", "another", "smaller", "satellite", "also", "new", "新", "另", "余", "他", "还", "再":
+		case "further", "additional", "other", "more", "another", "smaller", "satellite", "also", "另", "余", "他", "还", "再":
 			return true
 		}
 	}
@@ -110,6 +110,7 @@ type quantity struct {
 	lesion    *concept
 	organ     *concept // nil when unsaid
 	side      side
+	fresh     bool // only what is new
 	count     int
 	size      measure
 	text      string // the size as written
@@ -127,7 +128,8 @@ func (k *checker) quantities(section string) []quantity {
 			if !m.countable() || m.denied {
 				continue
 			}
-			q := quantity{statement: s.N, lesion: m.concept, side: m.side, count: d.counted(i)}
+			q := quantity{statement: s.N, lesion: m.concept, side: m.side, count: d.counted(i),
+				fresh: d.clause.hasWord([]string{"new", "New", "新"})}
 			if o := d.organOf(m); o != nil {
 				q.organ = o.concept
 				if q.side == sideNone {
@@ -149,6 +151,11 @@ func (k *checker) quantities(section string) []quantity {
 // sizeOf is the one measurement of today that finding i can own.
 func (d *detail) sizeOf(i int) (size measure, ok bool) {
 	m := &d.mentions[i]
+	for _, s := range d.measures {
+		if near := s.from - m.to; near >= 0 && near <= 1 && !s.prior {
+			return s, true // 'cyst 4.1 cm', 'nodule, 8 mm'
+		}
+	}
 	if slices.ContainsFunc(d.mentions[i+1:], func(o mention) bool { return o.concept == m.concept }) {
 		return size, false
 	}
@@ -211,7 +218,7 @@ func (k *checker) counts() {
 			continue
 		}
 		for i := range found {
-			if f := &found[i]; f.count > 0 && f.count != q.count && (k.sameLesion(f, &q) || sameOrgan(f, &q)) && k.onlyStatement(f, &q) {
+			if f := &found[i]; f.count > 0 && f.count != q.count && f.fresh == q.fresh && (k.sameLesion(f, &q) || sameOrgan(f, &q)) && k.onlyStatement(f, &q) {
 				k.flag("NUM-001", q.statement, strconv.Itoa(q.count), k.name(q.lesion), strconv.Itoa(f.count))
 			}
 		}
