@@ -24,7 +24,7 @@ func (d *detail) technique() string {
 				return ""
 			}
 			continue
-		case "attribute", "side", "sign":
+		case "attribute", "side", "sign", "picture":
 			continue
 		default:
 			return ""

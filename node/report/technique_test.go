@@ -15,6 +15,7 @@ func TestTechniqueIsExtracted(t *testing.T) {
 		"头颅MRI冠状面T2 FLAIR像。":            "head, MRI, coronal, FLAIR",
 		"腹部CT非增强扫描。":                    "abdomen, CT, without contrast",
 		"本片为胸部正位X线摄影，曝光适度。":             "chest, frontal view, radiograph",
+		"此图系颅脑CT轴位层面，对比度尚可，图像清晰。":       "head, CT, axial",
 		"非腹部CT图像。":                      "",
 		"本图并不是胸部CT。":                    "",
 		"MRI显示更佳。":                      "",
