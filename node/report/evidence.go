@@ -99,11 +99,14 @@ func (q *lesion) nearTo(c *concept) nearness {
 		return unsaid
 	case related(c, q.finding), organ != nil && (related(c, organ) || c.twin != "" && c.twin == organ.english):
 		return inOrgan
-	case region == "", c.region == region && (c.kind == "finding" || organ == nil || organ.has("generic") || c.kind == "region" || organ.kind == "region" || fluid(region)):
+	case region == "", sameRegion(c.region, region) && (c.kind == "finding" || organ == nil || organ.has("generic") || c.kind == "region" || organ.kind == "region" || fluid(region)):
 		return inRegion
 	}
 	return elsewhere
 }
+
+// sameRegion: an ear or an orbit is of the face or of the head, whoever writes.
+func sameRegion(a, b string) bool { return a == b || a == "head" && b == "face" || a == "face" && b == "head" }
 
 // maySay: the statement affirms what may be q; without a place, what bears its name.
 func (d *detail) maySay(q *lesion, placed bool) bool {

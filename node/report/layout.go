@@ -104,6 +104,9 @@ func (d *layout) leaves(section, text string, ln line) bool {
 	if section != "comparison" && section != "technique" && section != "history" {
 		return false
 	}
+	if section == "history" {
+		ln = sentences(text, ln.start, ln.end)[0]
+	}
 	c := d.lex.analyse(text, ln.start, ln.end)
 	if section == "history" {
 		return c.says() && c.names("organ", "sex-organ", "region") && !c.names("modality") && c.colours == 0 && c.statedSex() == "" && !strings.Contains(text[ln.start:ln.end], "?")
