@@ -216,8 +216,9 @@ func (s *stack) Retrieve(_ context.Context, _ string, instances []node.Reference
 	return fmt.Sprintf("C-MOVE: %d sent", len(numbers)), nil
 }
 
-func withArchive(t *testing.T, s *stack, retrieves bool) *harness {
-	h := newHarness(t, func(c *node.Config) { c.Quiet, c.Wait = 20*time.Millisecond, 500*time.Millisecond })
+// withArchive is a node beside an archive; a case waits for it so long that a busy machine has asked it by then.
+func withArchive(t *testing.T, s *stack, retrieves bool, wait time.Duration) *harness {
+	h := newHarness(t, func(c *node.Config) { c.Quiet, c.Wait = 20*time.Millisecond, wait })
 	h.node.SetArchives([]node.Archive{{Name: "pacs", Retrieves: retrieves, Query: s}})
 	return h
 }
@@ -226,20 +227,25 @@ func TestArchiveSaysWhatIsMissing(t *testing.T) {
 	for name, c := range map[string]struct {
 		s         *stack
 		retrieves bool
+		completes bool
 		says      []string
 		pulled    string
 	}{
-		"as many as here":     {&stack{holds: []int{1}}, false, []string{"pacs has 1 instance", "the study is complete"}, "[]"},
-		"it does not count":   {&stack{holds: []int{1}, silent: true}, false, []string{"pacs has 1 instance", "the study is complete"}, "[]"},
-		"it knows nothing":    {&stack{}, false, []string{"pacs has 0 instances", "judged"}, "[]"},
-		"it does not answer":  {&stack{fail: errors.New("connection refused")}, true, []string{"pacs does not say", "judged"}, "[]"},
-		"more, not retrieved": {&stack{holds: []int{1, 2}}, false, []string{"pacs has 2 instances", "goes on with what is here: pacs has 2 instances, 1 of them not here"}, "[]"},
-		"more, retrieved": {&stack{holds: []int{1, 2, 3}, send: func(...int) {}}, true, []string{"pacs has 3 instances", "missing, so asked of pacs: 2 instances",
+		"as many as here":     {&stack{holds: []int{1}}, false, true, []string{"pacs has 1 instance", "the study is complete"}, "[]"},
+		"it does not count":   {&stack{holds: []int{1}, silent: true}, false, true, []string{"pacs has 1 instance", "the study is complete"}, "[]"},
+		"it knows nothing":    {&stack{}, false, false, []string{"pacs has 0 instances", "judged"}, "[]"},
+		"it does not answer":  {&stack{fail: errors.New("connection refused")}, true, false, []string{"pacs does not say", "judged"}, "[]"},
+		"more, not retrieved": {&stack{holds: []int{1, 2}}, false, false, []string{"pacs has 2 instances", "goes on with what is here: pacs has 2 instances, 1 of them not here"}, "[]"},
+		"more, retrieved": {&stack{holds: []int{1, 2, 3}, send: func(...int) {}}, true, true, []string{"pacs has 3 instances", "missing, so asked of pacs: 2 instances",
 			"the study is complete: pacs has 3 instances"}, "[2 3]"},
-		"more, refused": {&stack{holds: []int{1, 2}}, true, []string{"missing, so asked of pacs: 1 instance", "pacs was asked, and failed: refused: move destination unknown", "goes on with what is here"}, "[]"},
+		"more, refused": {&stack{holds: []int{1, 2}}, true, false, []string{"missing, so asked of pacs: 1 instance", "pacs was asked, and failed: refused: move destination unknown", "goes on with what is here"}, "[]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := withArchive(t, c.s, c.retrieves)
+			wait := 2 * time.Second
+			if c.completes {
+				wait = time.Minute // it need not end
+			}
+			h := withArchive(t, c.s, c.retrieves, wait)
 			if c.s.send != nil {
 				c.s.send = func(numbers ...int) {
 					for _, n := range numbers {
@@ -277,7 +283,7 @@ func TestStudyOfAReportIsRetrieved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &stack{holds: []int{1, 2}}
-			h := withArchive(t, s, true)
+			h := withArchive(t, s, true, time.Minute)
 			if c.other {
 				h.store(chest(study2, "A2"))
 				h.wait(node.WaitingReport)

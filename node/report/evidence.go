@@ -106,7 +106,9 @@ func (q *lesion) nearTo(c *concept) nearness {
 }
 
 // sameRegion: an ear or an orbit is of the face or of the head, whoever writes.
-func sameRegion(a, b string) bool { return a == b || a == "head" && b == "face" || a == "face" && b == "head" }
+func sameRegion(a, b string) bool {
+	return a == b || a == "head" && b == "face" || a == "face" && b == "head"
+}
 
 // maySay: the statement affirms what may be q; without a place, what bears its name.
 func (d *detail) maySay(q *lesion, placed bool) bool {
