@@ -5,8 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"sort"
 	"regexp"
+	"sort"
 	"strings"
 	"unicode/utf8"
 )

@@ -76,7 +76,7 @@ func (c *clause) ofPicture(h hit) bool {
 // making are the characters of which the other words of such a sentence are made: 采用64排螺旋CT对上腹部行横断面扫描，层厚5mm，图像质量良好.
 // There is none to plan (拟, 待), to refuse, to compare, to deny or to tell another day with.
 const making = "本次为系此图像影片一幅张所示提供采用行对的检查扫描摄拍投照层厚面断序列螺旋排超导型薄重建并及窗宽位设置适当解剖结构显清晰质量良好尚可满意" +
-	"比度信噪曝光体标准条件吸气充分双侧称符合诊断要求足范围包括数字化得间距毫米厘常规多方向于进期采集成技术立仰俯卧取"
+	"比度信噪曝光体标准条件吸气充分双侧称符合诊要求足范围包括数字化得间距毫米厘常规多方向于进期集成技术立仰俯卧取"
 
 // onlyMaking: all that the terms leave over speaks of making pictures.
 func (c *clause) onlyMaking() bool {
