@@ -89,6 +89,7 @@ func (l *Lexicon) Read(blocks []Block) *Report {
 			r.append(p, s)
 		}
 	}
+	r.closing(&doc)
 	return r
 }
 

@@ -302,3 +302,19 @@ func TestLineEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestClosing: the last paragraph of a report without headings concludes if it takes up what was said.
+func TestClosing(t *testing.T) {
+	for text, want := range map[string]string{
+		"右侧股骨颈骨皮质不连续，断端嵌插。左侧髋关节间隙变窄。骶髂关节正常。诸骨骨质疏松。\n右侧股骨颈骨折。骨质疏松。": "impression",
+		"肝内见囊肿，约2cm。胆囊壁不厚。胰腺正常。脾不大。\n右肾囊肿，左肾结石。":                   "findings", // goes on
+		"肝内见囊肿，约2cm。胆囊壁不厚。胰腺正常。脾不大。\n肝内见囊肿。":                       "findings", // says what is seen
+		"右肾结石。\n右肾结石。": "findings", // too short to be summed up
+		"FINDINGS: There is a cyst in the liver. The spleen is normal. No ascites.\nThe pancreas is normal.\nLiver cyst.": "findings",
+	} {
+		r := Read([]Block{{"", text}})
+		if got := r.Statements[len(r.Statements)-1].Section; got != want {
+			t.Errorf("%q ends in %s, want %s", text, got, want)
+		}
+	}
+}
