@@ -162,7 +162,7 @@ func (s *scp) reports() {
 func (s *scp) ends(state node.State) *node.CaseView {
 	s.Helper()
 	var seen string
-	for range 1500 {
+	for range 4500 {
 		views, err := s.node.Cases(s.Context(), node.CaseFilter{Limit: 1})
 		if err != nil {
 			s.Fatal(err)

@@ -146,8 +146,11 @@ func TestCommitmentOfResults(t *testing.T) {
 			s.receive(1)
 			s.reports()
 			if c.state == node.Delivering {
-				s.waitFor(func() bool { k.mu.Lock(); defer k.mu.Unlock(); return len(k.asked) == 1 })
-				time.Sleep(100 * time.Millisecond)
+				s.waitFor(func() bool {
+					k.mu.Lock()
+					defer k.mu.Unlock()
+					return len(k.asked) == 1 && strings.Contains(fmt.Sprint(s.ends(c.state).Timeline), c.tells[len(c.tells)-1])
+				})
 			}
 			view := s.ends(c.state)
 			k.reports.Wait()
@@ -163,7 +166,7 @@ func TestCommitmentOfResults(t *testing.T) {
 
 func (s *scp) waitFor(done func() bool) {
 	s.Helper()
-	for range 1000 {
+	for range 3000 {
 		if done() {
 			return
 		}
