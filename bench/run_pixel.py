@@ -3,7 +3,7 @@
 
 usage: run_pixel.py [--rounds N] [--repeats N] [--out FILE] [FILE.dcm...]
 Each round takes every program in turn on one processor; medians over the rounds of medians of CPU time. JPEG 2000 also
-runs on all processors, by wall time. Files: those of make_objects.py, or the ones given.
+runs on all processors: its wall time beside GDCM's CPU time on one, and beside GDCM's wall time on all. Files: those of make_objects.py, or the ones given.
 """
 import argparse
 import json
@@ -81,8 +81,8 @@ def show(rows):
         print(f"{file:29s}" + " ".join(cell(cpu, file, peer) for peer in PEERS) + ratios)
     for (file, peer), ms in threaded.items():
         if peer == "concord":
-            print(f"{file} on all processors, wall: {ms:.1f} ms, GDCM {threaded[file, 'gdcm']:.1f}: ratio {ms / threaded[file, 'gdcm']:.2f}"
-                  + (" (≤ 0.5)" if file == "dx-j2k" else ""))
+            print(f"{file} on all processors, wall: {ms:.1f} ms; to GDCM on one {ms / cpu[file, 'gdcm']:.2f}" + (" (≤ 0.5)" if file == "dx-j2k" else "")
+                  + f", to GDCM on all {ms / threaded[file, 'gdcm']:.2f}")
     for file in ("ct-native", "dx-native"):
         if (file, "floor") in wall:
             print(f"memory floor of {file}: {wall[file, 'floor']:.3f} ms")
