@@ -73,7 +73,7 @@ func startTriton(t *testing.T, folder, pack string) (address string, stop func()
 		if !ended {
 			ended = true
 			end.Close()
-			server.Wait() //nolint:errcheck // it may say what it likes
+			server.Wait() // its status is of no interest
 		}
 	}
 	t.Cleanup(stop)
