@@ -166,8 +166,8 @@ func (d *layout) opening(like paragraph, p piece) int {
 	if n+size == len(s) || s[n] == '.' && s[n+1] != ' ' || !d.isTitle(s[:n]) {
 		return 0
 	}
-	if c := d.lex.analyse(s, 0, n); c.colours != 0 || !c.names("region", "organ", "sex-organ") {
-		return 0 // 'Persistent pain, radiographs equivocal.'
+	if c := d.lex.analyse(s, 0, n); c.colours != 0 || !c.names("region", "organ", "sex-organ") || !c.names("modality", "view") && !c.hasWord([]string{"view", "views"}) {
+		return 0 // 'Persistent pain, radiographs equivocal.', 'Left hip: severe osteoarthritis.'
 	}
 	return n + size
 }
