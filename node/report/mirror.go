@@ -36,6 +36,42 @@ func (k *checker) mirrored(q *lesion, i int) bool {
 	return true
 }
 
+// deniedHere: the findings deny the very lesion q on its side and affirm it on the other, and the impression passes
+// over that one.
+func (k *checker) deniedHere(q *lesion, i int) bool {
+	denied, twin := false, false
+	for j := range k.r.Statements {
+		s, d := &k.r.Statements[j], &k.r.details[j]
+		finds, concludes := s.Section == "findings", s.Section == "impression"
+		for n := range d.lesions {
+			f := &d.lesions[n]
+			if !finds && !concludes || j == i || !related(f.finding, q.finding) || f.apart(q) {
+				continue
+			}
+			switch {
+			case finds && f.denied:
+				denied = denied || f.side == q.side && d.deniesPlainly(&d.mentions[f.at])
+			case f.denied || f.side == sideNone || concludes && f.side == q.side:
+			case concludes || f.side != q.side.opposite() || d.sharesSides():
+				return false
+			default:
+				twin = true
+			}
+		}
+	}
+	return denied && twin
+}
+
+// deniesPlainly: nothing but the denial stands before the finding, and it is of today: not 'no large effusion'.
+func (d *detail) deniesPlainly(m *mention) bool {
+	c := d.clause
+	if m.from == 0 || c.colours&(cuePrior|cueRecommend|cueHistory|cueUncertain) != 0 || c.besides(m.from) {
+		return false
+	}
+	before := m.from - 1
+	return denialWords[c.lower(before)] || slices.ContainsFunc(c.scopes, func(s sighting) bool { return s.from <= before && before < s.to })
+}
+
 // likeness is how well a lesion on the other side agrees with the one of the impression.
 type likeness uint8
 
@@ -110,8 +146,7 @@ func (t twin) otherSize(mm float64) bool { return mm > 0 && !closeTo(t.size, mm)
 // rivals: the lesion f, which is not on the other side, could be what the impression calls q. Beside a twin by its
 // own name only what is vague in the organ itself counts, or the name again.
 func (t twin) rivals(q, f *lesion) bool {
-	a, b := f.place(), q.place()
-	apart := a != nil && b != nil && !related(a, b) && a.kind != "region" && b.kind != "region"
+	a, b, apart := f.place(), q.place(), f.apart(q)
 	switch {
 	case related(f.finding, q.finding):
 		return !apart || a.region == b.region && (q.finding.has("vague") && q.finding.english != "stenosis" || fluid(a.region) && a.has("paired"))
@@ -121,6 +156,12 @@ func (t twin) rivals(q, f *lesion) bool {
 		return f.finding.has("vague") && a != nil && b != nil && a.kind != "region" && related(a, b)
 	}
 	return true
+}
+
+// apart: both lesions have an organ, and neither is part of the other.
+func (q *lesion) apart(f *lesion) bool {
+	a, b := f.place(), q.place()
+	return a != nil && b != nil && !related(a, b) && a.kind != "region" && b.kind != "region"
 }
 
 // sideNamed: the findings name the side of q at all, so a lesion without a side may be on it.

@@ -142,7 +142,7 @@ func (k *checker) impressionSide() {
 			continue
 		}
 		for _, q := range d.lesions {
-			if q.denied || q.finding == unnamed || q.finding.kind != "finding" || q.finding.english == "midline shift" || q.side != sideLeft && q.side != sideRight || !d.sidesOwn(&q) || !k.onlyOpposite(&q) && !k.mirrored(&q, i) {
+			if q.denied || q.finding == unnamed || q.finding.kind != "finding" || q.finding.english == "midline shift" || q.side != sideLeft && q.side != sideRight || !d.sidesOwn(&q) || !k.onlyOpposite(&q) && !k.mirrored(&q, i) && !k.deniedHere(&q, i) {
 				continue
 			}
 			what := q.finding
