@@ -67,6 +67,14 @@ func (e evalCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := e.more(ctx, run, result); err != nil {
+		return err
+	}
+	return e.write(result)
+}
+
+// more does what was asked for beside the figures.
+func (e evalCommand) more(ctx context.Context, run *evaluator, result *evaluation.Result) (err error) {
 	if e.Extraction {
 		if result.Extraction, err = run.extraction(ctx); err != nil {
 			return err
@@ -77,15 +85,13 @@ func (e evalCommand) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	if e.Fit != "" {
-		if result.Fitted, err = evaluation.Fit(run.answered, e.FalseAlerts); err == nil {
-			err = writeTo(e.Fit, func(w io.Writer) error { return writeCalibration(w, model, result.Fitted, e.FalseAlerts) })
-		}
-		if err != nil {
-			return err
-		}
+	if e.Fit == "" {
+		return nil
 	}
-	return e.write(result)
+	if result.Fitted, err = evaluation.Fit(run.answered, e.FalseAlerts); err != nil {
+		return err
+	}
+	return writeTo(e.Fit, func(w io.Writer) error { return writeCalibration(w, run.model, result.Fitted, e.FalseAlerts) })
 }
 
 // rows reads the file of pairs, or the feedback of a node, whose pictures go into folder.
