@@ -76,9 +76,7 @@ func readPair(folder string, cell func(string) string) (evaluation.Row, error) {
 
 // writeAnswers writes the rows as readPairs reads them, with what the pack said.
 func writeAnswers(w io.Writer, rows []evaluation.Row) error {
-	table := csv.NewWriter(w)
-	table.Comma = '\t'
-	table.Write([]string{"image", "report", "statement", "language", "category", "modality", "label", "verdict", "p_no", "p_yes", "p_maybe"})
+	lines := [][]string{{"image", "report", "statement", "language", "category", "modality", "label", "verdict", "p_no", "p_yes", "p_maybe"}}
 	for _, r := range rows {
 		cells := []string{r.Picture, r.Report, r.Statement, r.Language, r.Category, r.Modality, evaluation.No, r.Answer.Verdict}
 		if r.Supported {
@@ -87,8 +85,9 @@ func writeAnswers(w io.Writer, rows []evaluation.Row) error {
 		for _, p := range r.Answer.Probabilities {
 			cells = append(cells, strconv.FormatFloat(p, 'g', -1, 64))
 		}
-		table.Write(cells)
+		lines = append(lines, cells)
 	}
-	table.Flush()
-	return table.Error()
+	table := csv.NewWriter(w)
+	table.Comma = '\t'
+	return table.WriteAll(lines)
 }
