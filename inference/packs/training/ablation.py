@@ -2,11 +2,11 @@
 import numpy as np
 import torch
 
-from learn import features, train
-from measure import counts
+from learn import features
+from measure import counts, heads_of
 from network import HEADS
 
-MEASURED = ('modality', 'region', 'plane', 'sequence', 'mirror', 'opacity', 'effusion')
+MEASURED = ('modality', 'region', 'plane', 'sequence', 'mirror', 'effusion')
 
 
 def variants(rows, index):
@@ -15,32 +15,20 @@ def variants(rows, index):
     return [
         ('nothing', index),
         ('copies bent, cut, toned, worn, turned', named(lambda r: r['copy'] in ('shown', 'planted'))),
-        ('packages and DICOM objects', named(lambda r: not r.get('file', '').startswith(('packages/', 'dicom/', 'grailbio/', 'suyashkumar/')))),
+        ('packages and DICOM objects', named(lambda r: r.get('file', 'pairs/').startswith('pairs/'))),
         ('pictures of the pairs', named(lambda r: not r.get('file', '').startswith('pairs/'))),
     ]
 
 
-def accuracy(rows, maps, net, held):
-    """Share of held-out copies right, by head."""
-    vision, heads = net
-    out = {}
+def accuracy(copies, networks, held):
+    """Share of held-out copies right, by head of MEASURED."""
     with torch.no_grad():
-        logits = heads(features(vision, maps, held)[:, None])
-    start = 0
+        logits = heads_of(networks)(features(networks, copies, held)[:, None])
+    out, start = {}, 0
     for head, classes in HEADS.items():
-        may = np.stack([rows[i]['truth'][start:start + len(classes)] for i in held])
+        may = np.stack([copies.rows[i]['truth'][start:start + len(classes)] for i in held])
         start += len(classes)
-        own = np.array([counts(head, rows[i]) for i in held]) & ~may.all(1)
+        own = np.array([counts(head, copies.rows[i]) for i in held]) & ~may.all(1)
         guess = logits[head].argmax(1).numpy()
         out[head] = float(may[np.arange(len(held)), guess][own].mean()) if own.any() else None
-    return out
-
-
-def study(rows, maps, fold, args):
-    """Rows of the card's table: what was left out, and the accuracy of the heads of MEASURED on the first fold."""
-    learnt, held = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
-    found = []
-    for name, index in variants(rows, learnt):
-        right = accuracy(rows, maps, train(rows, maps, index, args.seed, args.epochs), held)
-        found.append([name] + [right[h] for h in MEASURED])
-    return found
+    return [out[head] for head in MEASURED]

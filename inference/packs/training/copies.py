@@ -13,6 +13,7 @@ from pictures import SIZE, normalise, prepare
 
 SIDED = ('chest', 'abdomen')           # regions whose left and right look different
 GREY = ('xr', 'ct', 'mr')              # modalities that can be turned and inverted
+WORDS = ('R', 'L', 'PORTABLE', 'AP', 'PA', '12:03', 'Im: 21/40', 'W 400 L 40', 'ERECT', 'Se 4', '512 x 512', 'A', 'P', 'MedPix')
 
 
 def truth(row):
@@ -29,7 +30,8 @@ def as_shown(row):
     """The row as it came: upright and not inverted; mirrored only matters where sides differ."""
     if row.get('made') or row['modality'] not in GREY:
         return row
-    return dict(row, kind='real', upright='upright', grey='normal', mirror='plain' if row['region'] in SIDED and row['plane'] != 'sagittal' else '?')
+    sided = row['region'] in SIDED and row['plane'] != 'sagittal'
+    return dict(row, kind='real', upright='upright', mirror='plain' if sided else '?')
 
 
 def can_be_planted(row):
@@ -48,7 +50,8 @@ def turned(row, rng, chance):
     picture = ImageOps.mirror(picture) if mirror else picture
     picture = picture.transpose(Image.ROTATE_180) if turn else picture
     picture = ImageOps.invert(picture) if invert else picture
-    out = dict(row, picture=picture, turned=True, upright='upside_down' if turn else 'upright', grey='inverted' if invert else 'normal')
+    out = dict(row, picture=picture, turned=True, upright='upside_down' if turn else 'upright',
+               grey='?' if row['grey'] == '?' else 'inverted' if invert else 'normal')
     if row['mirror'] != '?':
         out['mirror'] = 'mirrored' if mirror else 'plain'
     if mirror or turn:
@@ -63,7 +66,8 @@ def bent(picture, rng, cut):
     angle = rng.normal(0, 3.5) * math.pi / 180
     scale = rng.uniform(0.35, 0.6) if cut else math.exp(rng.normal(-0.02, 0.05))
     stretch = math.exp(rng.normal(0, 0.04))
-    cx, cy = width * (0.5 + (rng.uniform(-0.25, 0.25) if cut else rng.normal(0, 0.025))), height * (0.5 + (rng.uniform(-0.25, 0.25) if cut else rng.normal(0, 0.025)))
+    shift = rng.uniform(-0.25, 0.25, 2) if cut else rng.normal(0, 0.025, 2)
+    cx, cy = width * (0.5 + shift[0]), height * (0.5 + shift[1])
     a, b = math.cos(angle) * scale * stretch, -math.sin(angle) * scale
     d, e = math.sin(angle) * scale, math.cos(angle) * scale / stretch
     to = (width, height) if not cut else (max(64, int(width * scale)), max(64, int(height * scale)))
@@ -87,7 +91,7 @@ def written(picture, rng):
     width, height = picture.size
     ink = (lambda v: v if picture.mode == 'L' else (v, v, v))(int(rng.integers(180, 256)))
     for _ in range(int(rng.integers(1, 6))):
-        word = ['R', 'L', 'PORTABLE', 'AP', 'PA', '12:03', 'Im: 21/40', 'W 400 L 40', 'ERECT', 'Se 4', '512 x 512', 'A', 'P', 'MedPix'][int(rng.integers(14))]
+        word = WORDS[int(rng.integers(len(WORDS)))]
         edge = rng.random() < 0.8
         x = rng.choice([rng.uniform(0, 0.12), rng.uniform(0.82, 0.97)]) if edge else rng.random()
         draw.text((int(x * width), int(rng.random() * height * 0.95)), word, fill=ink)
@@ -123,7 +127,8 @@ def worn(row, picture, rng):
 def speckled(picture, rng, strength, scale):
     """Noise with grains as large as a pixel of what the network sees."""
     width, height = max(8, round(picture.width / scale)), max(8, round(picture.height / scale))
-    grains = Image.fromarray(np.clip(rng.normal(128, strength, (height, width)), 0, 255).astype(np.uint8)).resize(picture.size, Image.BILINEAR)
+    grains = Image.fromarray(np.clip(rng.normal(128, strength, (height, width)), 0, 255).astype(np.uint8))
+    grains = grains.resize(picture.size, Image.BILINEAR)
     field = np.asarray(grains, np.float32) - 128
     values = np.asarray(picture, np.float32) + (field if picture.mode == 'L' else field[..., None])
     return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
@@ -145,12 +150,12 @@ def times(row):
     if row['group'].startswith(('phantom:', 'ultrasound:', 'stranger:')):
         return 1, 0
     if row['file'].startswith('pairs/'):
-        return (12, 9) if can_be_planted(row) else (13, 0)
+        return (11, 20) if can_be_planted(row) else (13, 0)
     if row['file'].endswith(('.gz', '.inv3')):
         return 2, 0
     if row['modality'] == 'us' and row['group'].startswith('grailbio'):
         return 3, 0
-    return (12, 6) if can_be_planted(row) else (10, 0)
+    return (10, 12) if can_be_planted(row) else (10, 0)
 
 
 def copies(row, seed):
@@ -166,7 +171,7 @@ def copies(row, seed):
         yield dict(changed(shown, rng, 0.25), copy='changed')
     for n in range(lesions):
         lesion = plant(shown, rng)
-        yield dict(lesion, copy='planted') if n < 3 else dict(changed(lesion, rng, 0), copy='changed')
+        yield dict(lesion, copy='planted') if n < 4 else dict(changed(lesion, rng, 0), copy='changed')
 
 
 def light(row):
@@ -174,22 +179,19 @@ def light(row):
     return dict({k: v for k, v in row.items() if k != 'picture'}, truth=truth(row))
 
 
-def seen(session, rows, seed, log=print):
-    """All copies of the rows → their rows, and the three maps of the backbone as float16 arrays."""
-    kept, batch, parts = [], [], []
+def halves(pixels):
+    """Prepared pictures [n, S, S, 3] → grey [n, S/2, S/2] of 0..255, as network.halved makes them."""
+    n, size = pixels.shape[:2]
+    return np.round(pixels.astype(np.float32).mean(3).reshape(n, size // 2, 2, size // 2, 2).mean((2, 4))).astype(np.uint8)
 
-    def flush():
-        maps = session.run(None, {'pixel_values': normalise(np.stack(batch))})
-        parts.append([m.astype(np.float16) for m in maps])
-        batch.clear()
-    for number, row in enumerate(rows):
-        for copy in copies(row, seed):
-            kept.append(light(copy))
-            batch.append(prepare(copy['picture']))
-            if len(batch) == 16:
-                flush()
-        if number % 100 == 99:
-            log('  %d of %d pictures, %d copies' % (number + 1, len(rows), len(kept)), flush=True)
-    if batch:
-        flush()
-    return kept, [np.concatenate([p[i] for p in parts]) for i in range(3)]
+
+def seen(session, rows, seed):
+    """All copies of the rows → their rows, the three maps of the backbone as float16, and half the pixels."""
+    kept, parts = [], []
+    for row in rows:
+        own = list(copies(row, seed))
+        pixels = np.stack([prepare(c['picture']) for c in own])
+        kept += [light(c) for c in own]
+        maps = session.run(None, {'pixel_values': normalise(pixels)})
+        parts.append([m.astype(np.float16) for m in maps] + [halves(pixels)])
+    return kept, [np.concatenate([p[i] for p in parts]) for i in range(4)]

@@ -10,7 +10,7 @@ from PIL import Image
 
 import card
 import phantoms
-from network import Sight, Vision, facts
+from network import Sight, facts
 from pictures import (CROP_LEVEL, CROP_SHARE, MEAN, SIZE, STD, WINDOW_HIGH, WINDOW_LOW, normalise, prepare)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -68,7 +68,7 @@ def write(out, backbone, final, figures, args, rows):
     check_terms()
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(os.path.join(out, 'goldens'))
-    sight, score = Sight(backbone, final[0]).eval(), figures['score']
+    sight, score = Sight(backbone, final[0][0], final[1][0]).eval(), figures['score']
     graphs(out, sight, score)
     with open(os.path.join(out, 'manifest.yaml'), 'w') as f:
         f.write(MANIFEST.format(name=NAME, version=VERSION, size=SIZE, mean=MEAN, std=STD, level=CROP_LEVEL, share=CROP_SHARE,
@@ -85,7 +85,7 @@ def graphs(out, sight, score):
     torch.onnx.export(sight, (torch.zeros(1, 3, SIZE, SIZE),), os.path.join(out, 'vision.onnx'), opset_version=17,
                       input_names=['pixel_values'], output_names=['image_tokens'],
                       dynamic_axes={'pixel_values': {0: 'B'}, 'image_tokens': {0: 'B'}})
-    torch.onnx.export(score, (torch.zeros(2, 1, Vision.FEATURES), torch.tensor([0, 1, 1]), torch.ones(3, 2, dtype=torch.long)),
+    torch.onnx.export(score, (torch.zeros(2, 1, Sight.FEATURES), torch.tensor([0, 1, 1]), torch.ones(3, 2, dtype=torch.long)),
                       os.path.join(out, 'score.onnx'), opset_version=17,
                       input_names=['image_tokens', 'image_index', 'input_ids'], output_names=['logits'],
                       dynamic_axes={'image_tokens': {0: 'M'}, 'image_index': {0: 'B'}, 'input_ids': {0: 'B', 1: 'L'},
@@ -95,7 +95,8 @@ def graphs(out, sight, score):
 def golden_pictures(rows, seed):
     """Made pictures only: two chest phantoms, a sector, a stranger with colours, a film with a border."""
     rng = np.random.default_rng(seed + 1000)
-    chests = [r['picture'].convert('L').resize((214, 250), Image.BICUBIC) for r in rows if r['group'].startswith('phantom:') and r['modality'] == 'xr']
+    chests = [r['picture'] for r in rows if r['group'].startswith('phantom:') and r['modality'] == 'xr']
+    chests = [p.convert('L').resize((214, 250), Image.BICUBIC) for p in chests[:3]]
     yield 'phantom1.png', chests[0]
     yield 'phantom2.png', chests[1].resize((311, 190), Image.NEAREST)
     yield 'sector.png', phantoms.ultrasound(rng)

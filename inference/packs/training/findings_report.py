@@ -151,5 +151,5 @@ By what is asked about:
 What limits it: a few dozen pictures with a handful of positive ones for each finding, while encoders that were trained on
 everyday photographs do not know what disease looks like, and the one that does is shown windowed pictures for volumes. Two packages that carry networks trained for pneumonia and for brain
 tumours name no licence and were not used; others fetch their weights from hosts, not from a registry. A gain that is no larger
-than its interval is none: the pack answers `not_judged` to findings.
+than its interval is none: the pack says `maybe` or `not_judged` of the findings of patients.
 '''

@@ -1,45 +1,67 @@
-"""The training of one network on the maps of the backbone."""
+"""The training of one network: of the facts on the maps of the backbone, of the findings on pixels as well."""
 import math
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from network import HEADS, Heads, Vision
+from copies import can_be_planted
+from network import FACTS, HEADS, Heads, Lesions, Vision
 from pictures import SIZE
 
 BATCH = 64
-WIDTHS = [len(classes) for classes in HEADS.values()]
+# Steps from a high rate to none, and again; in the second cycle what is faint or small comes more often. A third overfits.
+CYCLES = {'facts': (1400,), 'findings': (1400, 1000)}
+HARD = ('opacity', 'nodule', 'renal_cyst')
 
-# The share of an epoch that each kind of copy has.
-SHARES = {'real': 0.52, 'planted': 0.17, 'phantom': 0.17, 'volume': 0.07, 'other': 0.07}
+# The share of an epoch that each kind of copy has, for the facts and for the findings.
+SHARES = {
+    'facts': {'real': 0.6, 'planted': 0.07, 'phantom': 0.14, 'volume': 0.1, 'other': 0.09},
+    'findings': {'chest': 0.22, 'planted': 0.44, 'phantom': 0.26, 'real': 0.06, 'other': 0.02},
+}
 
 
-def kind_of(row):
+class Copies:
+    """The copies that are learnt: their rows, the maps of the backbone and half the pixels, as small numbers."""
+    def __init__(self, rows, maps, grey):
+        self.rows, self.maps, self.grey = rows, maps, grey
+        self.allowed = torch.from_numpy(np.stack([r['truth'] for r in rows]))
+
+    def at(self, index):
+        """(grey, maps) of some copies, as the networks take them."""
+        grey = torch.from_numpy(self.grey[index].astype(np.float32))[:, None] / 127.5 - 1
+        return grey, [torch.from_numpy(m[index].astype(np.float32)) for m in self.maps]
+
+
+def kind_of(row, part='facts'):
     if row['group'].startswith('phantom:'):
         return 'phantom'
     if row['modality'] == 'other' or row['group'].startswith('ultrasound:'):
         return 'other'
     if row.get('planted'):
         return 'planted'
+    if part == 'findings':
+        return 'chest' if can_be_planted(row) else 'real'
     return 'volume' if row.get('file', '').endswith(('.gz', '.inv3')) else 'real'
 
 
-def rarity(row):
+def rarity(row, cycle):
     """Weight of a copy within its kind: what is rare among real pictures comes more often."""
     weight = 1.0
     if row['modality'] == 'us' and row['group'].startswith('grailbio'):
         weight *= 0.5
     if row['sequence'] in ('t1', 'dwi') or (row['modality'], row['region']) == ('ct', 'head'):
         weight *= 2
+    if cycle > 0 and any(row.get(name, 'none') not in ('none', '?') for name in HARD):
+        weight *= 2.5
     return weight
 
 
-def chances(rows):
+def chances(rows, part, cycle):
     """Probability of each copy to be drawn."""
-    kinds = [kind_of(r) for r in rows]
-    weights = np.array([rarity(r) for r in rows])
-    for kind, share in SHARES.items():
+    kinds = [kind_of(r, part) for r in rows]
+    weights = np.array([rarity(r, cycle) for r in rows])
+    for kind, share in SHARES[part].items():
         own = np.array([k == kind for k in kinds])
         if own.any():
             weights[own] *= share / weights[own].sum()
@@ -49,7 +71,7 @@ def chances(rows):
 def loss_of(logits, allowed):
     """Minus the log of the probability of the classes that may be true, over heads of which something is known."""
     total = 0
-    for head, may in zip(logits.values(), allowed.split(WIDTHS, 1)):
+    for head, may in zip(logits.values(), allowed.split([h.shape[1] for h in logits.values()], 1)):
         told = ~may.all(1)
         if told.any():
             log = F.log_softmax(head[told], 1)
@@ -58,48 +80,66 @@ def loss_of(logits, allowed):
     return total
 
 
-def tensors(maps, index):
-    return [torch.from_numpy(m[index].astype(np.float32)) for m in maps]
-
-
-def standardise(vision, maps, index):
+def standardised(vision, copies, index):
     """The means over pictures get centre 0 and spread 1."""
-    sample = index[:: max(1, len(index) // 1500)]
     with torch.no_grad():
-        raw = vision.means(tensors(maps, sample))
-        vision.centre += raw.mean(0)
-        vision.spread.mul_(((torch.cat([m.mean((2, 3)) for m in tensors(maps, sample)[:1]] + [raw[:, 40:]], 1)) - vision.centre).std(0).clamp(min=1e-3))
+        raw = vision.means(copies.at(index[:: max(1, len(index) // 1500)])[1])
+        vision.centre.copy_(raw.mean(0))
+        vision.spread.copy_(raw.std(0).clamp(min=1e-3))
     return vision
 
 
-def train(rows, maps, index, seed, epochs, log=print):
-    """One network on the copies that index names → (vision, heads), in evaluation mode."""
+def fresh(part, copies, index):
+    """(network, its heads, columns of the truth that they answer), untrained."""
+    facts = sum(map(len, FACTS.values()))
+    if part == 'facts':
+        return standardised(Vision(SIZE), copies, index), Heads(Vision.FEATURES, FACTS), slice(0, facts)
+    names = {h: c for h, c in HEADS.items() if h not in FACTS}
+    return Lesions(SIZE), Heads(Lesions.FEATURES, names), slice(facts, None)
+
+
+def see(part, network, grey, maps):
+    return network(maps) if part == 'facts' else network(grey, maps)
+
+
+def train(part, copies, index, seed, cycles):
+    """One network, for 'facts' or 'findings', on the copies that index names → (network, heads), in evaluation mode."""
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    vision, heads = standardise(Vision(SIZE), maps, index), Heads()
-    parameters = list(vision.parameters()) + list(heads.parameters())
+    network, heads, columns = fresh(part, copies, index)
+    for cycle, steps in enumerate(cycles):
+        if cycle > 0:
+            torch.manual_seed(seed + 1000 * cycle)
+        picks = np.random.default_rng(seed + 1000 * cycle).choice(
+            index, steps * BATCH, p=chances([copies.rows[i] for i in index], part, cycle)).reshape(steps, BATCH)
+        anneal(part, network.train(), heads.train(), columns, copies, picks, '%s seed %d cycle %d' % (part, seed, cycle + 1))
+    return network.eval(), heads.eval()
+
+
+def anneal(part, network, heads, columns, copies, picks, name):
+    """A step for each row of picks, at a rate that rises at once and falls to nothing."""
+    parameters = list(network.parameters()) + list(heads.parameters())
     optimiser = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.02)
-    allowed = torch.from_numpy(np.stack([r['truth'] for r in rows]))
-    chance = chances([rows[i] for i in index])
-    steps, done, sums = epochs * 5500 // BATCH, 0, 0.0
-    while done < steps:
-        rate = 2e-3 * min(1, (done + 1) / 200) * 0.5 * (1 + math.cos(math.pi * done / steps))
+    sums = 0.0
+    for step, pick in enumerate(picks):
         for group in optimiser.param_groups:
-            group['lr'] = rate
-        pick = rng.choice(index, BATCH, p=chance)
-        loss = loss_of(heads(vision(tensors(maps, pick))), allowed[torch.from_numpy(pick)])
+            group['lr'] = 2e-3 * min(1, (step + 1) / 150) * 0.5 * (1 + math.cos(math.pi * step / len(picks)))
+        loss = loss_of(heads(see(part, network, *copies.at(pick))), copies.allowed[torch.from_numpy(pick), columns])
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 2.0)
         optimiser.step()
-        sums, done = sums + float(loss.detach()), done + 1
-        if done % 250 == 0:
-            log('  seed %d step %d of %d loss %.3f' % (seed, done, steps, sums / 250), flush=True)
+        sums += float(loss.detach())
+        if step % 250 == 249:
+            print('  %s step %d of %d loss %.3f' % (name, step + 1, len(picks), sums / 250), flush=True)
             sums = 0.0
-    return vision.eval(), heads.eval()
 
 
 @torch.no_grad()
-def features(vision, maps, index):
-    """Copies → features [n, FEATURES]."""
-    return torch.cat([vision(tensors(maps, part))[:, 0] for part in np.array_split(index, max(1, len(index) // 128))])
+def features(networks, copies, index):
+    """Copies → image_tokens without their middle axis, [n, Sight.FEATURES]."""
+    (vision, _), (lesions, _) = networks
+    parts = []
+    for part in np.array_split(index, max(1, len(index) // 128)):
+        grey, maps = copies.at(part)
+        parts.append(torch.cat([vision(maps), lesions(grey, maps)], 2)[:, 0])
+    return torch.cat(parts)

@@ -150,7 +150,7 @@ def made(maker, count, seed):
     """Rows of made pictures: 'ultrasound' or 'stranger'."""
     rng = np.random.default_rng(seed)
     for number in range(count):
-        row = dict(view='none', sequence='none', made=True, group='%s:%d' % (maker, number), kind='?', upright='?', mirror='?', grey='?', quality='?')
+        row = dict(view='none', sequence='none', made=True, group='%s:%d' % (maker, number))
         if maker == 'ultrasound':
             yield dict(row, modality='us', region='?', plane='?', picture=ultrasound(rng))
         else:

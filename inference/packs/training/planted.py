@@ -50,14 +50,14 @@ def rough(rng, canvas, radius):
 def opacity(rng, canvas, x, y):
     radius = rng.uniform(0.06, 0.11)
     body = np.exp(-(canvas.distance(x, y, rng.uniform(0.8, 1.3)) / radius) ** 2 * 1.2)
-    canvas.light += canvas.range * rng.uniform(0.3, 0.6) * body * (0.5 + rough(rng, canvas, radius / 2))
+    canvas.light += canvas.range * rng.uniform(0.35, 0.65) * body * (0.5 + rough(rng, canvas, radius / 2))
 
 
 def nodule(rng, canvas, x, y):
-    radius = rng.uniform(0.02, 0.045)
+    radius = rng.uniform(0.024, 0.048)
     edge = (canvas.distance(x, y, rng.uniform(0.9, 1.15)) - radius) / (radius * rng.uniform(0.06, 0.2))
     body = 1 / (1 + np.exp(edge.clip(-30, 30)))
-    canvas.light += canvas.range * rng.uniform(0.28, 0.6) * body
+    canvas.light += canvas.range * rng.uniform(0.3, 0.65) * body
 
 
 def effusion(rng, canvas):
@@ -93,7 +93,8 @@ def pacemaker(rng, canvas):
     lead_x = x + (0.5 - x) * np.minimum(1, t * 1.6) + 0.1 * np.maximum(0, t - 0.75) * 4 * 0.5
     lead_y = y - 0.06 * np.sin(np.minimum(1, t * 1.6) * np.pi) + np.maximum(0, t - 0.45) * 0.85
     lead = np.zeros(box.shape, bool)
-    rows, columns = np.clip((lead_y * box.shape[0]).astype(int), 0, box.shape[0] - 1), np.clip((lead_x * box.shape[1]).astype(int), 0, box.shape[1] - 1)
+    rows = np.clip((lead_y * box.shape[0]).astype(int), 0, box.shape[0] - 1)
+    columns = np.clip((lead_x * box.shape[1]).astype(int), 0, box.shape[1] - 1)
     if canvas.x[0, 0] > 0.5:
         columns = box.shape[1] - 1 - columns
     lead[rows, columns] = True
