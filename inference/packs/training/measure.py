@@ -46,12 +46,12 @@ def counts(head, row):
     return real and {'view': row['modality'] == 'xr', 'sequence': row['modality'] == 'mr', 'quality': False}.get(head, True)
 
 
-def split(width_of=len):
+def split():
     """(head, first column, end) of each head in the row of all classes."""
     start = 0
     for head, classes in HEADS.items():
-        yield head, start, start + width_of(classes)
-        start += width_of(classes)
+        yield head, start, start + len(classes)
+        start += len(classes)
 
 
 def fact_truth(allowed):
@@ -260,8 +260,8 @@ def subject_table(pool, done, right, p, rng):
         truth, d, r, group = pool.truth[own], done[own], right[own], pool.group[own.numpy()]
         yes = d & (p[own][..., 1] > p[own][..., 0])
         of = lambda top, bottom: share(top.sum(1).numpy(), bottom.sum(1).numpy(), group, rng)
-        out.append({'subject': name, 'pictures': int(own.sum()), 'answered': of(d, truth >= 0), 'true_answered': of(d & (truth == 1), truth == 1),
-                    'right': of(r, d), 'yes': of(yes & r, yes), 'no': of(d & ~yes & r, d & ~yes)})
+        out.append({'subject': name, 'pictures': int(own.sum()), 'answered': of(d, truth >= 0),
+                    'true_answered': of(d & (truth == 1), truth == 1), 'right': of(r, d), 'yes': of(yes & r, yes), 'no': of(d & ~yes & r, d & ~yes)})
     return out
 
 
