@@ -232,7 +232,7 @@ def head_table(pool, rng):
         guess, may = pool.logits[own][:, pool.columns(head)].argmax(1), pool.allowed[own][:, pool.columns(head)]
         regions = np.array([pool.rows[i]['region'] for i in own])
         across, within = rng.permutation(len(own)), np.arange(len(own))
-        for region in set(regions):
+        for region in sorted(set(regions)):
             part = np.flatnonzero(regions == region)
             within[part] = rng.permutation(part)
         hit = lambda order: may[torch.arange(len(own)), guess[torch.from_numpy(np.asarray(order))]].numpy()
