@@ -13,6 +13,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent / "ort"
@@ -20,6 +21,7 @@ WORK = Path(os.environ.get("BENCH_WORK", ".deps/bench/work")) / "ort"
 VERSION = Path(".deps/onnxruntime/version")
 LIMIT, SHARED, ADDED_MS, GROWTH = 1.05, .6, 5, 1.1
 THREADS = os.cpu_count()
+REST = .05  # s between two runs: ONNX Runtime's threads hold their cores for a while after one, in the way of whoever comes next
 
 
 def build():
@@ -45,6 +47,7 @@ class Runner:
         self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
 
     def run(self):
+        time.sleep(REST)
         self.process.stdin.write("run\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
