@@ -154,7 +154,7 @@ func (s *site) printCase(ctx context.Context, c *caseView, files map[string][]by
 	fmt.Printf("\n════ case %d, report %s ════\n", c.ID, c.Report.ControlID)
 	for _, st := range c.Statements {
 		verdict := strings.ReplaceAll(st.Verdict, "_", " ")
-		if st.Confidence > 0 {
+		if st.Verdict == "yes" || st.Verdict == "no" { // how sure a maybe is says nothing
 			verdict += fmt.Sprintf(" (%.0f %%)", 100*st.Confidence)
 		}
 		fmt.Printf("%2d  %-16s %s", st.N, verdict, st.Text)
